@@ -1,1 +1,8 @@
-Console.WriteLine("RlNotebooks");
+using System.CommandLine;
+using RlNotebooks.Commands;
+
+var root = new RootCommand("Runs C# notebooks for reinforcement learning of language models.");
+root.Subcommands.Add(RunCommand.Create());
+
+// Time for the interrupted cell to stop and for the output to be written after Ctrl+C.
+return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });
