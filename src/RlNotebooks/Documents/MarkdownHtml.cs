@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Markdig;
 using Markdig.Syntax;
 using Markdig.Syntax.Inlines;
@@ -6,7 +7,7 @@ using Markdig.Syntax.Inlines;
 namespace RlNotebooks.Documents;
 
 /// <summary>Markdown as HTML. HTML inside it is shown as text; images beside the notebook become part of the page.</summary>
-internal sealed class MarkdownHtml(string folder)
+internal sealed partial class MarkdownHtml(string folder)
 {
     private const long LargestImage = 4 << 20;
 
@@ -27,7 +28,8 @@ internal sealed class MarkdownHtml(string folder)
             link.Url = LinkOf(link.Url);
         }
 
-        return document.ToHtml(Pipeline);
+        // The formula's text, without the marks that a script would look for.
+        return MathMarks().Replace(document.ToHtml(Pipeline), "${tag}${formula}");
     }
 
     // Links between notebooks lead to their pages; anything that could run is dropped.
@@ -66,4 +68,7 @@ internal sealed class MarkdownHtml(string folder)
         return mime is not null && new FileInfo(path) is { Exists: true, Length: < LargestImage }
             ? $"data:{mime};base64,{Convert.ToBase64String(File.ReadAllBytes(path))}" : "";
     }
+
+    [GeneratedRegex("""(?<tag><(span|div) class="math">)\s*\\[(\[](?<formula>.*?)\\[)\]]""", RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
+    private static partial Regex MathMarks();
 }

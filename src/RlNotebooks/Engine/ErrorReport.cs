@@ -56,9 +56,14 @@ internal static class ErrorReport
     private static IEnumerable<StackFrame> UpToTheCell(StackFrame[] frames)
     {
         var last = Array.FindLastIndex(frames, IsOfCell);
-        return frames.Take(last + 1).Where(f => f.GetMethod() is { DeclaringType: { } type }
-            && type.Namespace is not ("System.Runtime.CompilerServices" or "System.Runtime.ExceptionServices"));
+        // Of a chain of framework frames only the call that was made: the last before the next frame that is not the framework's.
+        return frames.Take(last + 1).Where((f, i) => !IsOfFramework(f) || (!IsOfFramework(frames[i + 1]) && IsPublic(f)));
     }
+
+    private static bool IsOfFramework(StackFrame frame) =>
+        frame.GetMethod()?.DeclaringType is not { } type || Path.GetDirectoryName(type.Assembly.Location) == Path.GetDirectoryName(typeof(object).Assembly.Location);
+
+    private static bool IsPublic(StackFrame frame) => frame.GetMethod() is { IsPublic: true, DeclaringType: { IsVisible: true, Namespace: not ("System.Runtime.CompilerServices" or "System.Runtime.ExceptionServices") } };
 
     private static bool IsOfCell(StackFrame frame) =>
         frame.GetMethod()?.DeclaringType?.FullName?.StartsWith("Submission#", StringComparison.Ordinal) == true;
