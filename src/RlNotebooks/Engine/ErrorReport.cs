@@ -47,7 +47,7 @@ internal static class ErrorReport
             lines.Add($"{(lines.Count > 0 ? "---> " : "")}{e.GetType().Name}: {e.Message}");
             var frames = new StackTrace(e, fNeedFileInfo: true).GetFrames();
             lines.AddRange(UpToTheCell(frames).Take(MostFrames).Select(Describe));
-            line ??= frames.FirstOrDefault(f => f.GetFileName() == cell.Name)?.GetFileLineNumber();
+            line ??= frames.FirstOrDefault(f => Path.GetFileName(f.GetFileName()) == cell.Name)?.GetFileLineNumber();
         }
 
         return new CellError(shown.GetType().Name, shown.Message, lines, line);
@@ -75,7 +75,7 @@ internal static class ErrorReport
         {
             var line = frame.GetFileLineNumber();
             var name = method.Name is "MoveNext" || method.Name.StartsWith('<') ? "" : $"{method.Name}() in ";
-            return $"   at {name}{frame.GetFileName() ?? "an earlier cell"}{(line > 0 ? $", line {line}" : "")}";
+            return $"   at {name}{Path.GetFileName(frame.GetFileName()) ?? "an earlier cell"}{(line > 0 ? $", line {line}" : "")}";
         }
 
         return $"   at {method.DeclaringType!.FullName}.{method.Name}({string.Join(", ", method.GetParameters().Select(p => p.ParameterType.Name))})";

@@ -45,8 +45,10 @@ public sealed class NotebookSession : IDisposable
         ObjectDisposedException.ThrowIf(disposed, this);
         var count = ++executionCount;
         var context = new CellContext(this, cell);
-        var work = thread.Run(() => Execute(cell, context, count, cancellation));
-        if (await EndsInTimeAsync(work, context, cancellation).ConfigureAwait(false))
+        // The cell's own token: cancelling it can block until the cell's thread reacts, which must hold up nobody else.
+        var stop = new CancellationTokenSource();
+        var work = thread.Run(() => Execute(cell, context, count, stop.Token));
+        if (await EndsInTimeAsync(work, context, stop, cancellation).ConfigureAwait(false))
         {
             return await work.ConfigureAwait(false);
         }
@@ -76,7 +78,7 @@ public sealed class NotebookSession : IDisposable
 
     internal void Raise(CellEvent output) => Output?.Invoke(output);
 
-    private async Task<bool> EndsInTimeAsync(Task work, CellContext context, CancellationToken cancellation)
+    private async Task<bool> EndsInTimeAsync(Task work, CellContext context, CancellationTokenSource stop, CancellationToken cancellation)
     {
         using (var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation))
         {
@@ -87,6 +89,7 @@ public sealed class NotebookSession : IDisposable
         if (!work.IsCompleted)
         {
             context.Cancel();
+            _ = Task.Run(stop.Cancel, CancellationToken.None);
             if (await Task.WhenAny(work, Task.Delay(Grace / 3, CancellationToken.None)).ConfigureAwait(false) != work)
             {
                 thread.InterruptIfWaiting();
