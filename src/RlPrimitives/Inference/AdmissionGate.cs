@@ -5,7 +5,8 @@ namespace RlPrimitives.Inference;
 /// A participant (one trajectory) is running or waiting for a generation. Which requests share a decode step would otherwise depend on
 /// thread timing, and with it the last bits of every sum. Set as ambient by the rollout manager; flows into <c>StepAsync</c> by itself.
 /// </remarks>
-public sealed class AdmissionGate
+/// <param name="isOrdered">False admits at once, in the order of arrival: faster where environments are slow, not repeatable bit for bit.</param>
+public sealed class AdmissionGate(bool isOrdered = true)
 {
     private static readonly AsyncLocal<Participant?> Ambient = new();
     private readonly Lock gate = new();
@@ -19,6 +20,11 @@ public sealed class AdmissionGate
     {
         get
         {
+            if (!isOrdered)
+            {
+                return true;
+            }
+
             lock (gate)
             {
                 return running == 0;
@@ -31,10 +37,11 @@ public sealed class AdmissionGate
 
     /// <summary>Adds a running participant; call <see cref="Participant.Run{T}"/> with it.</summary>
     /// <param name="order">Its place when several ask at once; unique within the gate.</param>
-    public Participant Enter(long order)
+    /// <param name="random">Root of the random streams of its generations.</param>
+    public Participant Enter(long order, RandomStream random)
     {
         Change(+1);
-        return new Participant(this, order);
+        return new Participant(this, order, random);
     }
 
     private void Change(int by)
@@ -55,14 +62,19 @@ public sealed class AdmissionGate
     /// <summary>One trajectory behind the gate.</summary>
     /// <param name="gate">The gate.</param>
     /// <param name="order">Place among simultaneous requests.</param>
-    public sealed class Participant(AdmissionGate gate, long order) : IDisposable
+    /// <param name="random">Root of its random streams.</param>
+    public sealed class Participant(AdmissionGate gate, long order, RandomStream random) : IDisposable
     {
         private readonly Lock sync = new();
         private int pending;
+        private long calls;
         private bool left;
 
         /// <summary>Place among simultaneous requests.</summary>
         public long Order => order;
+
+        /// <summary>The random stream of this participant's next generation: the n-th call of a trajectory has the n-th one.</summary>
+        internal RandomStream NextStream() => RandomStream.For(random.Seed, random.Stream, (ulong)Interlocked.Increment(ref calls));
 
         /// <summary>The gate.</summary>
         internal AdmissionGate Gate => gate;

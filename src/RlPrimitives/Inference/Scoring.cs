@@ -1,5 +1,6 @@
 using RlPrimitives.Models;
 using RlPrimitives.Models.Attention;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace RlPrimitives.Inference;
