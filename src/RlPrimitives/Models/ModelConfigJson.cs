@@ -41,10 +41,18 @@ public static class ModelConfigJson
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentNullException.ThrowIfNull(config);
-        var (json, generation) = ConfigWriter.Render(config, NameOf(config.Family), NameOf(config.StorageType));
+        var rendered = Render(config);
         Directory.CreateDirectory(folder);
-        AtomicFile.Write(Path.Combine(folder, FileName), stream => stream.Write(json));
-        AtomicFile.Write(Path.Combine(folder, GenerationFileName), stream => stream.Write(generation));
+        Write(folder, rendered);
+    }
+
+    internal static (byte[] Config, byte[] Generation) Render(ModelConfig config) =>
+        ConfigWriter.Render(config, NameOf(config.Family), NameOf(config.StorageType));
+
+    internal static void Write(string folder, (byte[] Config, byte[] Generation) rendered)
+    {
+        AtomicFile.Write(Path.Combine(folder, FileName), stream => stream.Write(rendered.Config));
+        AtomicFile.Write(Path.Combine(folder, GenerationFileName), stream => stream.Write(rendered.Generation));
     }
 
     /// <summary>The configuration in <paramref name="path"/>, with the token ids of <paramref name="generationPath"/> where it has them.</summary>
@@ -57,7 +65,9 @@ public static class ModelConfigJson
 
         using var document = JsonFile.Read(path);
         using var generation = generationPath is null ? null : JsonFile.Read(generationPath);
-        return Parse(new ConfigObject(path, document.RootElement), generation is null ? null : new ConfigObject(generationPath!, generation.RootElement));
+        return Parse(
+            new ConfigObject(path, document.RootElement),
+            generation is null ? null : new ConfigObject(generationPath!, generation.RootElement));
     }
 
     internal static ModelConfig Parse(ConfigObject json, ConfigObject? generation)

@@ -86,11 +86,14 @@ public sealed class ModelFolder : IDisposable
         ArgumentNullException.ThrowIfNull(tensors);
         if (File.Exists(System.IO.Path.Combine(folder, ShardIndex.FileName)))
         {
-            throw new IOException($"{System.IO.Path.GetFullPath(folder)} holds {ShardIndex.FileName}: a sharded model, whose files would be mistaken for this one's. Save to another folder.");
+            throw new IOException($"{System.IO.Path.GetFullPath(folder)} holds {ShardIndex.FileName}: a sharded model, whose files would be mistaken " +
+                "for this one's. Save to another folder.");
         }
 
-        ModelConfigJson.Save(folder, config);
+        var rendered = ModelConfigJson.Render(config); // refused before anything is written
+        Directory.CreateDirectory(folder);
         SafetensorsWriter.Write(System.IO.Path.Combine(folder, WeightsFileName), tensors, metadata: null, config.StorageType);
+        ModelConfigJson.Write(folder, rendered);
     }
 
     /// <summary>Releases the mappings, except for tensors already handed out.</summary>
@@ -117,22 +120,25 @@ public sealed class ModelFolder : IDisposable
             return OpenShards(In(ShardIndex.FileName), ShardIndex.Read(In(ShardIndex.FileName)), In, files);
         }
 
-        var pickles = Directory.EnumerateFiles(path, "*.bin").Concat(Directory.EnumerateFiles(path, "*.pt")).Concat(Directory.EnumerateFiles(path, "*.pth"))
-            .Select(System.IO.Path.GetFileName).Order(StringComparer.Ordinal).ToList();
+        var pickles = Directory.EnumerateFiles(path).Select(f => System.IO.Path.GetFileName(f))
+            .Where(f => System.IO.Path.GetExtension(f) is ".bin" or ".pt" or ".pth").Order(StringComparer.Ordinal).ToList();
         throw pickles.Count == 0
             ? new FileNotFoundException($"{path} holds neither {WeightsFileName} nor {ShardIndex.FileName}.")
-            : new NotSupportedException($"{path} holds {pickles[0]} but neither {WeightsFileName} nor {ShardIndex.FileName}. Pickled weights can run any code and are never " +
-                "loaded here. Convert them once where that is safe, in Python: AutoModelForCausalLM.from_pretrained(folder).save_pretrained(folder, safe_serialization=True)");
+            : new NotSupportedException($"{path} holds {pickles[0]} but neither {WeightsFileName} nor {ShardIndex.FileName}. Pickled weights can run any " +
+                "code and are never loaded here. Convert them once where that is safe, in Python: " +
+                "AutoModelForCausalLM.from_pretrained(folder).save_pretrained(folder, safe_serialization=True)");
     }
 
-    private static Dictionary<string, string> OpenShards(string index, Dictionary<string, string> map, Func<string, string> pathOf, Dictionary<string, SafetensorsFile> files)
+    private static Dictionary<string, string> OpenShards(
+        string index, Dictionary<string, string> map, Func<string, string> pathOf, Dictionary<string, SafetensorsFile> files)
     {
         var found = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var shard in map.Values.Distinct().Order(StringComparer.Ordinal))
         {
             if (!File.Exists(pathOf(shard)))
             {
-                throw new FileNotFoundException($"{pathOf(shard)} was looked for and not found; {index} places '{map.First(m => m.Value == shard).Key}' in it.", pathOf(shard));
+                var tensor = map.First(m => m.Value == shard).Key;
+                throw new FileNotFoundException($"{pathOf(shard)} was looked for and not found; {index} places '{tensor}' in it.", pathOf(shard));
             }
 
             files[shard] = SafetensorsFile.Open(pathOf(shard));

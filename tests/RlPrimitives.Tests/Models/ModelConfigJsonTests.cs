@@ -1,3 +1,4 @@
+using System.Text.Json;
 using RlPrimitives.Models;
 using static TorchSharp.torch;
 
@@ -27,6 +28,31 @@ public class ModelConfigJsonTests
         ModelConfigJson.Save(folder.Path, config);
 
         ModelConfigAssert.Same(config, ModelConfigJson.Load(folder.Path));
+    }
+
+    // The fixtures' config.json were written by transformers 4: what is written here uses its keys and values.
+    [Theory]
+    [MemberData(nameof(Folders))]
+    public void A_written_configuration_speaks_as_transformers_4_does(string name)
+    {
+        using var folder = new TemporaryFolder();
+        ModelConfigJson.Save(folder.Path, ModelConfigJson.Load(Fixtures.Path($"models/{name}")));
+        using var theirs = JsonDocument.Parse(File.ReadAllText(Fixtures.Path($"models/{name}/config.json")));
+        using var ours = JsonDocument.Parse(File.ReadAllText(folder.In("config.json")));
+
+        foreach (var property in ours.RootElement.EnumerateObject())
+        {
+            var said = theirs.RootElement.TryGetProperty(property.Name, out var value) ? value.GetRawText() : "absent";
+            var known = property.Name switch
+            {
+                "attn_pdrop" or "embd_pdrop" or "resid_pdrop" => true, // no dropout here
+                "max_window_layers" => true,                           // of no effect without a window
+                "head_dim" => said is "null" or "absent",              // written out
+                "rope_scaling" or "tie_word_embeddings" => said == "absent", // the default
+                _ => false,
+            };
+            Assert.True(known || (said != "absent" && JsonElement.DeepEquals(property.Value, value)), $"{property.Name}: {property.Value.GetRawText()} here, {said} there");
+        }
     }
 
     [Fact]

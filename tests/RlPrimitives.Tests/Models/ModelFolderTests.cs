@@ -63,6 +63,36 @@ public class ModelFolderTests
         Assert.Equal(1f, saved.Read("w").to(float32)[0].item<float>());
     }
 
+    [SkippableFact]
+    public void Links_to_weights_are_followed_as_in_the_cache_of_the_hub()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux() || OperatingSystem.IsMacOS(), "Symbolic links need a privilege on Windows.");
+        using var scope = NewDisposeScope();
+        using var cache = new TemporaryFolder();
+        Directory.CreateDirectory(cache.In("snapshot"));
+        Directory.CreateDirectory(cache.In("blobs"));
+        File.Copy(Fixtures.Path("models/gpt2_tied/model.safetensors"), cache.In("blobs/1f"));
+        File.Copy(Fixtures.Path("models/gpt2_tied/config.json"), cache.In("snapshot/config.json"));
+        File.CreateSymbolicLink(cache.In("snapshot/model.safetensors"), "../blobs/1f");
+
+        using var folder = ModelFolder.Open(cache.In("snapshot"));
+
+        Assert.Equal([96L, 32L], folder.Read("transformer.wte.weight").shape);
+    }
+
+    [Fact]
+    public void A_save_that_fails_leaves_the_folder_as_it_was()
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        var config = ModelConfigJson.Load(Fixtures.Path("models/qwen2_tied"));
+
+        Assert.Throws<ArgumentException>(() => ModelFolder.Save(folder.Path, config with { FeedForwardBias = true }, [("w", ones(1))]));
+        Assert.Throws<ArgumentException>(() => ModelFolder.Save(folder.Path, config, [("w", ones(1)), ("w", ones(1))]));
+
+        Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
+    }
+
     [Fact]
     public void Shards_are_found_through_the_index()
     {

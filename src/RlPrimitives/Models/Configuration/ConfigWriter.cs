@@ -54,7 +54,6 @@ internal static class ConfigWriter
         var keys = new SortedDictionary<string, object?>(StringComparer.Ordinal)
         {
             ["attention_dropout"] = 0.0,
-            ["head_dim"] = config.HeadDimension,
             ["hidden_act"] = "silu",
             ["hidden_size"] = config.Width,
             ["intermediate_size"] = config.FeedForwardWidth,
@@ -66,6 +65,11 @@ internal static class ConfigWriter
             ["rope_scaling"] = Scaling(config.RopeScaling),
             ["rope_theta"] = config.RopeTheta,
         };
+        if (config.Family != ModelFamily.Qwen2 || config.HeadDimension * config.Heads != config.Width)
+        {
+            keys["head_dim"] = config.HeadDimension; // Qwen2's class has no such key, but its model heeds it
+        }
+
         if (config.Family is ModelFamily.Llama or ModelFamily.Qwen3)
         {
             keys["attention_bias"] = config.QueryKeyValueBias;
@@ -124,7 +128,8 @@ internal static class ConfigWriter
     {
         if (!config.SlidingLayers.IsDefaultOrEmpty && config.SlidingLayers.Length != config.Layers)
         {
-            throw new ArgumentException($"SlidingLayers has {config.SlidingLayers.Length} entries; expected none or one for each of the {config.Layers} layers.");
+            throw new ArgumentException(
+                $"SlidingLayers has {config.SlidingLayers.Length} entries; expected none or one for each of the {config.Layers} layers.", nameof(config));
         }
 
         var none = config.SlidingWindow is null || (!config.SlidingLayers.IsDefaultOrEmpty && !config.SlidingLayers.Contains(true));
@@ -157,8 +162,8 @@ internal static class ConfigWriter
             var equal = wanted is IEnumerable a && found is IEnumerable b ? a.Cast<object>().SequenceEqual(b.Cast<object>()) : Equals(wanted, found);
             if (!equal)
             {
-                throw new ArgumentException($"{property.Name} is {wanted ?? "null"}, which the {ModelConfigJson.FileName} of a {config.Family} model cannot express; " +
-                    $"it would be read as {found ?? "null"}.", nameof(config));
+                throw new ArgumentException($"{property.Name} is {wanted ?? "null"}, which the {ModelConfigJson.FileName} of a {config.Family} model " +
+                    $"cannot express; it would be read as {found ?? "null"}.", nameof(config));
             }
         }
     }

@@ -3,9 +3,14 @@ namespace RlPrimitives.Models;
 /// <summary>GPT-2's names in <c>config.json</c>; defaults are those of transformers' <c>GPT2Config</c>.</summary>
 internal static class Gpt2Reader
 {
+    private static readonly (string Key, bool Only)[] Fixed =
+    [
+        ("scale_attn_weights", true), ("scale_attn_by_inverse_layer_idx", false), ("reorder_and_upcast_attn", false), ("add_cross_attention", false),
+    ];
+
     public static ModelConfig Read(ConfigObject json)
     {
-        foreach (var (key, value) in new[] { ("scale_attn_weights", true), ("scale_attn_by_inverse_layer_idx", false), ("reorder_and_upcast_attn", false), ("add_cross_attention", false) })
+        foreach (var (key, value) in Fixed)
         {
             if (json.Flag(key, value) != value)
             {

@@ -8,7 +8,12 @@ internal static class LlamaReader
 {
     public static ModelConfig Read(ConfigObject json, ModelFamily family)
     {
-        var qwen = family is ModelFamily.Qwen2 or ModelFamily.Qwen3;
+        var (defaultVocabulary, defaultShared, defaultFeedForward, defaultContext) = family switch
+        {
+            ModelFamily.Llama => (32_000, (int?)null, 11_008, 2048),
+            ModelFamily.Mistral => (32_000, 8, 14_336, 131_072),
+            _ => (151_936, 32, 22_016, 32_768),
+        };
         if ((json.TextOrNull("hidden_act") ?? "silu") is not ("silu" or "swish"))
         {
             throw json.Unsupported("hidden_act", "only silu is supported for this model_type.");
@@ -16,27 +21,27 @@ internal static class LlamaReader
 
         var width = json.Integer("hidden_size", 4096, 1, ConfigLimits.Width);
         var heads = json.Integer("num_attention_heads", 32, 1, ConfigLimits.Heads);
-        var shared = json.IntegerOrNull("num_key_value_heads", family switch { ModelFamily.Llama => heads, ModelFamily.Mistral => 8, _ => 32 }, 1, ConfigLimits.Heads) ?? heads;
+        var shared = json.IntegerOrNull("num_key_value_heads", defaultShared, 1, ConfigLimits.Heads) ?? heads;
         if (heads % shared != 0)
         {
             throw json.Fault("num_key_value_heads", $"{shared}", $"a divisor of num_attention_heads ({heads})");
         }
 
         var layers = json.Integer("num_hidden_layers", 32, 1, ConfigLimits.Layers);
-        var context = json.Integer("max_position_embeddings", family switch { ModelFamily.Llama => 2048, ModelFamily.Mistral => 131_072, _ => 32_768 }, 1, ConfigLimits.Context);
+        var context = json.Integer("max_position_embeddings", defaultContext, 1, ConfigLimits.Context);
         var (theta, scaling) = RopeReader.Read(json, context);
         var bias = family is ModelFamily.Llama or ModelFamily.Qwen3 && json.Flag("attention_bias", false);
         var (window, sliding) = Window(json, family, layers);
         return new ModelConfig
         {
             Family = family,
-            VocabularySize = json.Integer("vocab_size", qwen ? 151_936 : 32_000, 1, ConfigLimits.Vocabulary),
+            VocabularySize = json.Integer("vocab_size", defaultVocabulary, 1, ConfigLimits.Vocabulary),
             Width = width,
             Layers = layers,
             Heads = heads,
             KeyValueHeads = shared,
             HeadDimension = HeadDimension(json, family, width, heads),
-            FeedForwardWidth = json.Integer("intermediate_size", family switch { ModelFamily.Llama => 11_008, ModelFamily.Mistral => 14_336, _ => 22_016 }, 1, ConfigLimits.FeedForward),
+            FeedForwardWidth = json.Integer("intermediate_size", defaultFeedForward, 1, ConfigLimits.FeedForward),
             ContextLength = context,
             NormEpsilon = json.Number("rms_norm_eps", 1e-6, double.Epsilon, 1),
             RopeTheta = theta,

@@ -11,8 +11,10 @@ internal static class RopeReader
     {
         // As transformers 5 does: a rope_scaling with members wins, and an inner rope_theta wins over the outer.
         var scaling = json.ObjectOrNull("rope_scaling");
-        var rope = scaling is { } old && old.Element.EnumerateObject().Any() ? old : json.ObjectOrNull("rope_parameters") ?? new ConfigObject(json.File, default);
-        var theta = rope.Number("rope_theta", json.Number("rope_theta", 10_000, double.Epsilon, LargestTheta), double.Epsilon, LargestTheta);
+        var rope = scaling is { } old && old.Element.EnumerateObject().Any() ? old
+            : json.ObjectOrNull("rope_parameters") ?? new ConfigObject(json.File, default);
+        var outer = json.Number("rope_theta", 10_000, double.Epsilon, LargestTheta);
+        var theta = rope.Number("rope_theta", outer, double.Epsilon, LargestTheta);
         if (rope.Element.ValueKind == JsonValueKind.Undefined)
         {
             return (theta, null);
@@ -53,7 +55,7 @@ internal static class RopeReader
         var high = rope.Number("high_freq_factor", null, double.Epsilon, LargestFactor);
         if (high <= low)
         {
-            throw rope.Fault("high_freq_factor", JsonFile.Show(rope.Find("high_freq_factor")!.Value), $"more than low_freq_factor ({JsonFile.Show(rope.Find("low_freq_factor")!.Value)})");
+            throw rope.Fault("high_freq_factor", $"{high}", $"more than low_freq_factor ({low})");
         }
 
         var original = rope.Integer("original_max_position_embeddings", contextLength, 1, ConfigLimits.Context);

@@ -19,7 +19,8 @@ internal static class SafetensorsHeader
         var fileLength = stream.Length;
         if (fileLength < 8)
         {
-            throw new InvalidDataException($"{path}: expected at least 8 bytes (the header's length), found {fileLength}: not a safetensors file, or cut off.");
+            throw new InvalidDataException(
+                $"{path}: expected at least 8 bytes (the header's length), found {fileLength}: not a safetensors file, or cut off.");
         }
 
         Span<byte> prefix = stackalloc byte[8];
@@ -27,19 +28,22 @@ internal static class SafetensorsHeader
         var claimed = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (claimed > LargestHeader)
         {
-            throw new InvalidDataException($"{path}: expected a header of at most {LargestHeader} bytes, found a length of {claimed}: not a safetensors file?");
+            throw new InvalidDataException(
+                $"{path}: expected a header of at most {LargestHeader} bytes, found a length of {claimed}: not a safetensors file?");
         }
 
         if ((long)claimed > fileLength - 8)
         {
-            throw new InvalidDataException($"{path}: expected a header of {claimed} bytes, found {fileLength - 8} bytes after its length: the file is cut off.");
+            throw new InvalidDataException(
+                $"{path}: expected a header of {claimed} bytes, found {fileLength - 8} bytes after its length: the file is cut off.");
         }
 
         var json = new byte[claimed];
         stream.ReadExactly(json);
         if (json.Length == 0 || json[0] != (byte)'{')
         {
-            throw new InvalidDataException($"{path}: expected a header that begins with '{{', found {(json.Length == 0 ? "nothing" : $"byte 0x{json[0]:x2}")}.");
+            throw new InvalidDataException(
+                $"{path}: expected a header that begins with '{{', found {(json.Length == 0 ? "nothing" : $"byte 0x{json[0]:x2}")}.");
         }
 
         using var document = JsonFile.Parse(path, json);

@@ -17,7 +17,8 @@ internal static class SafetensorsWriter
     /// <param name="tensors">Names and tensors.</param>
     /// <param name="metadata">Null for <c>format</c> = <c>pt</c>.</param>
     /// <param name="floatType">Floating-point tensors are converted to this type, one at a time; null keeps them.</param>
-    public static void Write(string path, IEnumerable<(string Name, Tensor Tensor)> tensors, IReadOnlyDictionary<string, string>? metadata, ScalarType? floatType)
+    public static void Write(
+        string path, IEnumerable<(string Name, Tensor Tensor)> tensors, IReadOnlyDictionary<string, string>? metadata, ScalarType? floatType)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(tensors);
@@ -70,8 +71,8 @@ internal static class SafetensorsWriter
         {
             var begin = at;
             at += item.Elements * SafetensorsType.SizeOf(item.Type);
-            return string.Create(CultureInfo.InvariantCulture,
-                $"{Quote(item.Name)}:{{\"dtype\":\"{SafetensorsType.NameOf(item.Type)}\",\"shape\":[{string.Join(',', item.Shape)}],\"data_offsets\":[{begin},{at}]}}");
+            var (type, shape) = (SafetensorsType.NameOf(item.Type), string.Join(',', item.Shape));
+            return $"{Quote(item.Name)}:{{\"dtype\":\"{type}\",\"shape\":[{shape}],\"data_offsets\":[{begin},{at}]}}";
         }));
         json.Append('}');
         var bytes = Utf8.GetBytes(json.ToString());
@@ -130,7 +131,8 @@ internal static class SafetensorsWriter
             var type = floatType is { } wanted && tensor.is_floating_point() ? wanted : tensor.dtype;
             if (tensor.is_sparse || SafetensorsType.NameOf(type) is null)
             {
-                throw new NotSupportedException($"The tensor '{name}' is {(tensor.is_sparse ? "sparse" : $"of type {type}")}; supported are dense {SafetensorsType.Names}.");
+                throw new NotSupportedException(
+                    $"The tensor '{name}' is {(tensor.is_sparse ? "sparse" : $"of type {type}")}; supported are dense {SafetensorsType.Names}.");
             }
 
             return new Item(name, utf8, tensor, type, tensor.shape, tensor.numel());

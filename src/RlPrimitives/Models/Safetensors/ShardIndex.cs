@@ -23,8 +23,8 @@ internal static class ShardIndex
             var shard = item.Value.ValueKind == JsonValueKind.String ? JsonFile.TextOf(item.Value) : null;
             shards.Add(item.Name, shard is not null && StaysInside(shard)
                 ? shard
-                : throw new InvalidDataException($"{path}: tensor '{item.Name}': expected the name of a .safetensors file in the same folder, without any path, " +
-                    $"found {JsonFile.Show(item.Value)}."));
+                : throw new InvalidDataException($"{path}: tensor '{item.Name}': expected the name of a .safetensors file in the same folder, " +
+                    $"without any path, found {JsonFile.Show(item.Value)}."));
         }
 
         return shards.Count > 0 ? shards : throw new InvalidDataException($"{path}: expected tensors in weight_map, found none.");
