@@ -1,6 +1,5 @@
 using System.Text.Json;
 using RlPrimitives.Models;
-using RlPrimitives.Models.Safetensors;
 using TorchSharp;
 using static TorchSharp.torch;
 

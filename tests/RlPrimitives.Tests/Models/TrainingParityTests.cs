@@ -1,6 +1,6 @@
 using System.Text.Json;
 using RlPrimitives.Backprop;
-using RlPrimitives.Models.Safetensors;
+using RlPrimitives.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 
