@@ -77,7 +77,10 @@ public static class TokenLogProbs
 
             ctx.save_data("temperature", temperature);
             ctx.save_data("chunk", chunk);
-            ctx.save_for_backward(kept is null ? [hidden, head, targets, result] : [hidden, head, targets, result, kept]);
+            // Only inputs may go through save_for_backward; what was computed here is handed over as it is, and freed by the backward pass.
+            ctx.save_for_backward([hidden, head, targets]);
+            ctx.save_data("entropies", withEntropy ? result[1].clone().DetachFromDisposeScope() : null!);
+            ctx.save_data("logProbs", kept?.DetachFromDisposeScope()!);
             return result.MoveToOuterDisposeScope();
         }
 
@@ -86,18 +89,20 @@ public static class TokenLogProbs
             using var scope = NewDisposeScope();
             using var _ = no_grad();
             var saved = ctx.get_saved_variables();
-            var (hidden, head, targets, result) = (saved[0], saved[1], saved[2], saved[3]);
+            var (hidden, head, targets) = (saved[0], saved[1], saved[2]);
+            using var entropies = (Tensor?)ctx.get_data("entropies");
+            using var kept = (Tensor?)ctx.get_data("logProbs");
             var temperature = (double)ctx.get_data("temperature");
             var chunk = (int)ctx.get_data("chunk");
             var count = hidden.size(0);
-            var entropyMatters = grad_output[1].count_nonzero().item<long>() > 0;
+            var entropyMatters = entropies is not null && grad_output[1].count_nonzero().item<long>() > 0;
             Tensor hiddenGradient = empty_like(hidden), headGradient = zeros_like(head);
             for (long start = 0; start < count; start += chunk)
             {
                 using var step = NewDisposeScope();
                 var size = Math.Min(chunk, count - start);
                 var features = hidden.narrow(0, start, size);
-                var logProbs = saved.Count > 4 ? saved[4] : LogSoftmax(features, head, temperature);  // [c, V]
+                var logProbs = kept ?? LogSoftmax(features, head, temperature);  // [c, V]
                 var byLogProb = grad_output[0].narrow(0, start, size).unsqueeze(1);  // [c, 1]
                 var probs = logProbs.exp();  // [c, V]
                 // ∂lp/∂z = onehot − p;  ∂H/∂z = −p·(log p + H)
@@ -105,7 +110,7 @@ public static class TokenLogProbs
                 if (entropyMatters)
                 {
                     var byEntropy = grad_output[1].narrow(0, start, size).unsqueeze(1);
-                    var entropy = result[1].narrow(0, start, size).unsqueeze(1);
+                    var entropy = entropies!.narrow(0, start, size).unsqueeze(1);
                     logitsGradient = probs.mul_(logProbs.add(entropy).mul_(byEntropy).add_(byLogProb)).neg_();
                 }
                 else
