@@ -40,9 +40,8 @@ public sealed class HuggingFaceTokenizer : ITokenizer
         var settings = TokenizerFile.Object(config.RootElement, configPath, "the document");
         AddTokensOfConfig(settings, configPath);
 
-        rawTokens = new(file.AddedTokens.Where(t => !t.Normalized || !file.ComposeText));
-        normalizedTokens = new(file.AddedTokens.Where(t => t.Normalized && file.ComposeText)
-            .Select(t => t with { Content = CanonicalComposition.Compose(t.Content) }));
+        rawTokens = new(file.AddedTokens.Where(t => !t.Normalized));
+        normalizedTokens = new(file.AddedTokens.Where(t => t.Normalized).Select(t => t with { Content = Normalize(t.Content) }));
         merger = BpeTokenizer.Create(new BpeOptions(file.Vocabulary) { Merges = file.Merges, PreTokenizer = new WholePiece() });
         encodePiece = EncodePiece;
         cacheLookup = cache.GetAlternateLookup<ReadOnlySpan<char>>();
@@ -198,14 +197,10 @@ public sealed class HuggingFaceTokenizer : ITokenizer
             {
                 result.Add(token.Id);
             }
-            else if (!file.ComposeText)
-            {
-                EncodeStretch(text.AsSpan(range), result);
-            }
             else
             {
-                var composed = CanonicalComposition.Compose(text[range]);
-                normalizedTokens.Split(composed, (inner, innerToken) =>
+                var normalized = Normalize(text[range]);
+                normalizedTokens.Split(normalized, (inner, innerToken) =>
                 {
                     if (innerToken is not null)
                     {
@@ -213,7 +208,7 @@ public sealed class HuggingFaceTokenizer : ITokenizer
                     }
                     else
                     {
-                        EncodeStretch(composed.AsSpan(inner), result);
+                        EncodeStretch(normalized.AsSpan(inner), result);
                     }
                 });
             }
@@ -261,6 +256,8 @@ public sealed class HuggingFaceTokenizer : ITokenizer
 
         return skipSpecialTokens && SpecialTokenIds.Contains(id) ? [] : bytes[id] ?? [];
     }
+
+    private string Normalize(string text) => file.ComposeText ? CanonicalComposition.Compose(text) : text;
 
     private void EncodeStretch(ReadOnlySpan<char> text, List<int> result)
     {

@@ -204,6 +204,8 @@ public sealed class HuggingFaceTokenizerTests : IDisposable
         Assert.Equal([704, .. space, 704], Ids("word word"));
         Assert.DoesNotContain(704, Ids("words sword _word wordé"));
         Assert.Contains(704, Ids("-word-"));
+        var ranked = WithAddedTokens("""{"id":700,"content":"<a>"},{"id":701,"content":"<a><b>","normalized":true}""");
+        Assert.Equal(700, ranked.Encode("<a><b>")[0]); // raw before normalised, even where shorter
     }
 
     [Fact]
