@@ -289,7 +289,10 @@ internal static class Sampler
         masses.Clear();
         foreach (var weight in weights)
         {
-            masses[BucketOf(weight)] += weight;
+            if (weight > 0) // after a top-k nearly all are 0, and adding to one bucket over and over is slow
+            {
+                masses[BucketOf(weight)] += weight;
+            }
         }
 
         // "0.8" of 20 equal tokens is 16, whatever 0.8f rounds to.
