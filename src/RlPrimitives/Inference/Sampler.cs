@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Numerics;
 using System.Numerics.Tensors;
 
 namespace RlPrimitives.Inference;
@@ -201,7 +202,14 @@ internal static class Sampler
 
     private static void Remove(Span<float> logits, float below)
     {
-        for (var i = 0; i < logits.Length; i++)
+        var i = 0;
+        for (var removed = new Vector<float>(float.NegativeInfinity); i <= logits.Length - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            var x = new Vector<float>(logits[i..]);
+            Vector.ConditionalSelect(Vector.LessThan(x, new Vector<float>(below)), removed, x).CopyTo(logits[i..]);
+        }
+
+        for (; i < logits.Length; i++)
         {
             logits[i] = logits[i] < below ? float.NegativeInfinity : logits[i];
         }
@@ -218,12 +226,20 @@ internal static class Sampler
             SiftDown(heap, i);
         }
 
-        foreach (var value in values[k..])
+        const int chunk = 256; // most hold nothing larger than the root: one vectorised look tells
+        for (var rest = values[k..]; rest.Length > 0; rest = rest[Math.Min(chunk, rest.Length)..])
         {
-            if (value > heap[0])
+            var some = rest[..Math.Min(chunk, rest.Length)];
+            if (TensorPrimitives.Max(some) > heap[0])
             {
-                heap[0] = value;
-                SiftDown(heap, 0);
+                foreach (var value in some)
+                {
+                    if (value > heap[0])
+                    {
+                        heap[0] = value;
+                        SiftDown(heap, 0);
+                    }
+                }
             }
         }
 
@@ -262,65 +278,64 @@ internal static class Sampler
 
     /// <summary>
     /// Keeps token i when the mass of the tokens before it, in falling order, is below p; of equally likely tokens at the border those
-    /// with the lowest index stay, as greedy does (in transformers their order is that of an unstable sort). Only tokens above a
-    /// threshold that already holds the nucleus are sorted: it falls from the largest probability until their mass reaches p.
+    /// with the lowest index stay, as greedy does (in transformers their order is that of an unstable sort). One sweep adds up the mass
+    /// in buckets, 32 to each halving of the probability, and only the bucket on the border is sorted.
     /// </summary>
     private static void KeepNucleus(Span<float> logits, float p, float max)
     {
         var rentedWeights = ArrayPool<float>.Shared.Rent(logits.Length);
-        var rentedIds = ArrayPool<int>.Shared.Rent(logits.Length);
-        var rentedKeys = ArrayPool<float>.Shared.Rent(logits.Length);
-        var weights = rentedWeights.AsSpan(0, logits.Length);
-        Exp(logits, max, weights);
-        var total = 0.0;
-        var size = BlockSize(logits.Length);
-        for (var b = 0; b * size < weights.Length; b++)
+        var weights = Exp(logits, max, rentedWeights); // relative to the most likely token, whose weight is 1
+        Span<double> masses = stackalloc double[4096];
+        masses.Clear();
+        foreach (var weight in weights)
         {
-            total += TensorPrimitives.Sum(Block(weights, b, size));
-        }
-
-        // "0.8" of 20 equal tokens is 16, whatever 0.8f rounds to.
-        var wanted = p * total * (1 - 1e-7);
-        var count = 0;
-        var mass = 0.0;
-        // Weights are relative to the most likely token, whose weight is 1. Each round collects one more octet of the scale.
-        for (float upper = float.PositiveInfinity, lower = 1f / 8; mass < wanted && upper > 0; upper = lower, lower /= 64)
-        {
-            for (var i = 0; i < weights.Length; i++)
+            if (weight > 0) // after a top-k nearly all are 0, and adding to one bucket over and over is slow
             {
-                if (weights[i] >= lower && weights[i] < upper && weights[i] > 0)
-                {
-                    rentedIds[count] = i;
-                    rentedKeys[count++] = -logits[i];
-                    mass += weights[i];
-                }
+                masses[BucketOf(weight)] += weight;
             }
         }
 
-        SortStable(rentedKeys.AsSpan(0, count), rentedIds.AsSpan(0, count));
+        // "0.8" of 20 equal tokens is 16, whatever 0.8f rounds to.
+        var wanted = p * TensorPrimitives.Sum<double>(masses) * (1 - 1e-7);
         var before = 0.0;
-        var kept = 0;
-        while (kept < count && (kept == 0 || before < wanted))
+        var border = masses.Length - 1;
+        while (border > 0 && before + masses[border] < wanted)
         {
-            before += weights[rentedIds[kept++]];
+            before += masses[border--];
         }
 
-        // Put the kept logits aside, remove everything, and put them back.
-        for (var i = 0; i < kept; i++)
+        var ids = ArrayPool<int>.Shared.Rent(logits.Length);
+        var keys = ArrayPool<float>.Shared.Rent(logits.Length);
+        var count = 0;
+        for (var i = 0; i < weights.Length; i++)
         {
-            rentedKeys[i] = logits[rentedIds[i]];
+            var bucket = BucketOf(weights[i]);
+            if (bucket <= border)
+            {
+                if (bucket == border)
+                {
+                    ids[count] = i;
+                    keys[count++] = -logits[i];
+                }
+
+                logits[i] = float.NegativeInfinity;
+            }
         }
 
-        logits.Fill(float.NegativeInfinity);
-        for (var i = 0; i < kept; i++)
+        SortStable(keys.AsSpan(0, count), ids.AsSpan(0, count));
+        for (var i = 0; i < count && before < wanted; i++)
         {
-            logits[rentedIds[i]] = rentedKeys[i];
+            logits[ids[i]] = -keys[i];
+            before += weights[ids[i]];
         }
 
         ArrayPool<float>.Shared.Return(rentedWeights);
-        ArrayPool<int>.Shared.Return(rentedIds);
-        ArrayPool<float>.Shared.Return(rentedKeys);
+        ArrayPool<int>.Shared.Return(ids);
+        ArrayPool<float>.Shared.Return(keys);
     }
+
+    /// <summary>Exponent and five bits of mantissa: rises with a weight in [0, 1], up to 4064.</summary>
+    private static int BucketOf(float weight) => BitConverter.SingleToInt32Bits(weight) >> 18;
 
     /// <summary>Ascending by key, and by id where keys are equal.</summary>
     private static void SortStable(Span<float> keys, Span<int> ids)
