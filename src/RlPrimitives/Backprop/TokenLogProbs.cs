@@ -79,8 +79,7 @@ public static class TokenLogProbs
             ctx.save_data("chunk", chunk);
             // Only inputs may go through save_for_backward; what was computed here is handed over as it is, and freed by the backward pass.
             ctx.save_for_backward([hidden, head, targets]);
-            ctx.save_data("entropies", withEntropy ? result[1].clone().DetachFromDisposeScope() : null!);
-            ctx.save_data("logProbs", kept?.DetachFromDisposeScope()!);
+            ctx.save_data("computed", new Computed(withEntropy ? result[1].clone().DetachFromDisposeScope() : null, kept?.DetachFromDisposeScope()));
             return result.MoveToOuterDisposeScope();
         }
 
@@ -90,8 +89,8 @@ public static class TokenLogProbs
             using var _ = no_grad();
             var saved = ctx.get_saved_variables();
             var (hidden, head, targets) = (saved[0], saved[1], saved[2]);
-            using var entropies = (Tensor?)ctx.get_data("entropies");
-            using var kept = (Tensor?)ctx.get_data("logProbs");
+            using var computed = (Computed)ctx.get_data("computed");
+            var (entropies, kept) = computed;
             var temperature = (double)ctx.get_data("temperature");
             var chunk = (int)ctx.get_data("chunk");
             var count = hidden.size(0);
@@ -125,6 +124,16 @@ public static class TokenLogProbs
             }
 
             return [hiddenGradient.MoveToOuterDisposeScope(), headGradient.MoveToOuterDisposeScope(), null!, null!, null!, null!];
+        }
+    }
+
+    /// <summary>What the forward pass hands to the backward pass: entropies [M], and all log-probs [M, V] where one chunk held them.</summary>
+    private sealed record Computed(Tensor? Entropies, Tensor? LogProbs) : IDisposable
+    {
+        public void Dispose()
+        {
+            Entropies?.Dispose();
+            LogProbs?.Dispose();
         }
     }
 }
