@@ -1,4 +1,5 @@
 using Plotly.NET;
+using Plotly.NET.LayoutObjects;
 using Plotly.NET.TraceObjects;
 using RlPrimitives.Notebooks.Charts;
 using static RlPrimitives.Notebooks.Formatting.Numbers;
@@ -7,6 +8,8 @@ namespace RlPrimitives.Notebooks;
 
 public static partial class Show
 {
+    private const double BarGap = 0.3;
+
     /// <summary>Accuracy before and after training, one pair of bars per task, with 95 % intervals where they are given or can be computed.</summary>
     /// <param name="results">Label, accuracy before, accuracy after; shares in [0, 1]. NaN shows no bar.</param>
     /// <param name="problems">How many problems each accuracy was measured on: gives the interval of Wilson (1927).</param>
@@ -49,20 +52,29 @@ public static partial class Show
             AccuracyBars("before", labels, [.. results.Select(r => r.Before)], intervals?.Select(i => i.Before).ToArray(), Palette.Grey),
             AccuracyBars("after", labels, [.. results.Select(r => r.After)], intervals?.Select(i => i.After).ToArray(), Palette.Blue),
         ];
+        var notes = results.SelectMany((r, i) => new[]
+        {
+            ValueNote(i - ((1 - BarGap) / 4), r.Before, intervals?[i].Before.High), ValueNote(i + ((1 - BarGap) / 4), r.After, intervals?[i].After.High),
+        }).OfType<Annotation>().ToArray();
         double before = Thinning.Mean(results.Select(r => r.Before)), after = Thinning.Mean(results.Select(r => r.After));
         title ??= (results.Count == 1 ? results[0].Label : $"Accuracy, mean of {results.Count} tasks") + $": {Percent(before)} → {Percent(after)}"
             + (intervals is null ? "" : problems is null ? " (95 % intervals)" : $" (95 % intervals, {Count(problems.Value, "problem")})");
         var highest = intervals is null ? results.Max(r => Math.Max(Known(r.Before), Known(r.After))) : intervals.Max(i => Math.Max(Known(i.Before.High), Known(i.After.High)));
-        return Chart.Of(title, Layouts.Of(title, new Panel(null, "accuracy", YRange: (0, Math.Min(112, (100 * highest) + 12)), Percent: true, Categories: true)).With(("barmode", "group"), ("bargap", 0.3)), traces);
+        return Chart.Of(title, Layouts.Of(title, new Panel(null, "accuracy", YRange: (0, Math.Min(112, (100 * highest) + 12)), Percent: true, Categories: true)).With(
+            ("barmode", "group"), ("bargap", BarGap), ("annotations", notes)), traces);
     }
 
     private static Trace AccuracyBars(string name, string[] labels, double[] shares, (double Low, double High)[]? intervals, string colour) =>
         Traces.Bars(name, labels, [.. shares.Select(s => 100 * s)], colour).With(
-            ("text", shares.Select(s => double.IsNaN(s) ? "" : Percent(s)).ToArray()), ("textposition", intervals is null ? "outside" : "inside"), ("cliponaxis", false), ("hovertemplate", "%{x}: %{y:.4g} %"),
+            ("hovertemplate", "%{x}: %{y:.4g} %"),
             ("error_y", intervals is null ? null : new Error().With(
                 ("type", "data"), ("symmetric", false), ("color", Palette.Grey), ("thickness", 1.5),
                 ("array", intervals.Zip(shares, (i, s) => 100 * Math.Max(0, i.High - s)).ToArray()),
                 ("arrayminus", intervals.Zip(shares, (i, s) => 100 * Math.Max(0, s - i.Low)).ToArray()))));
+
+    // Above the bar and its interval; a label's place on the axis is its index.
+    private static Annotation? ValueNote(double x, double share, double? high) => double.IsNaN(share) ? null : new Annotation().With(
+        ("text", Percent(share)), ("x", x), ("y", 100 * Math.Max(share, high ?? share)), ("xref", "x"), ("yref", "y"), ("xanchor", "center"), ("yanchor", "bottom"), ("showarrow", false));
 
     // Wilson, Probable Inference, the Law of Succession, and Statistical Inference, 1927: stays inside [0, 1], honest at 0 and 1.
     private static (double Low, double High) Wilson(double share, int n)

@@ -23,7 +23,7 @@ public static partial class Show
     /// </summary>
     /// <param name="runs">Name of a method → its runs, one for each seed.</param>
     /// <param name="band">What the band spans.</param>
-    /// <param name="title">Replaces the title, which states where each method ended.</param>
+    /// <param name="title">Replaces the title, which states where each method ended (mean ± std of its seeds, over the last iterations).</param>
     /// <exception cref="ArgumentException">There are no methods, or one has no runs or an empty one.</exception>
     public static Chart Comparison(
         IReadOnlyDictionary<string, IReadOnlyList<TrainingHistory>> runs, ComparisonBand band = ComparisonBand.MinMax, string? title = null)
@@ -53,20 +53,20 @@ public static partial class Show
             double[] mean = [.. x.Select((_, t) => Thinning.Mean(curves.Select(c => c[t])))];
             if (seeds.Count > 1)
             {
-                var spread = x.Select((_, t) => Spread([.. curves.Select(c => c[t]).Where(double.IsFinite)], band)).ToArray();
+                var spread = x.Select((_, t) => Extent([.. curves.Select(c => c[t]).Where(double.IsFinite)], band)).ToArray();
                 bands.Add(Traces.Band(names[i], x, [.. spread.Select(s => s.Low)], [.. spread.Select(s => s.High)], colours[i], legend: false, opacity: 0.15));
             }
 
             lines.Add(Traces.Line(names[i] + (seeds.Count > 1 ? $" ({seeds.Count} seeds)" : ""), x, mean, colours[i]));
             double[] ends = [.. seeds.Select(s => Ends([.. s.Take(length).Select(step => step.RewardMean)]).Last)];
-            findings.Add($"{names[i]} {Short(Thinning.Mean(ends))}" + (seeds.Count > 1 ? $" ± {Short(Deviation(ends))}" : ""));
+            findings.Add($"{names[i]} " + (seeds.Count > 1 ? Spread(Thinning.Mean(ends), Deviation(ends)) : Short(ends[0])));
         }
 
-        title ??= "Mean reward at the end: " + string.Join(", ", findings) + (runs.Values.Any(r => r.Count > 1) ? $" (mean ± std over seeds; band: {(band == ComparisonBand.MinMax ? "worst to best seed" : "±1 std")})" : "");
+        title ??= "Final reward: " + string.Join(", ", findings) + (runs.Values.Any(r => r.Count > 1) ? $" (band: {(band == ComparisonBand.MinMax ? "worst to best seed" : "±1 std of the seeds")})" : "");
         return Chart.Of(title, Layouts.Of(title, new Panel(Thinning.IterationTitle(stride), "mean reward per trajectory")), [.. bands, .. lines]);
     }
 
-    private static (double Low, double High) Spread(double[] values, ComparisonBand band)
+    private static (double Low, double High) Extent(double[] values, ComparisonBand band)
     {
         if (values.Length == 0)
         {

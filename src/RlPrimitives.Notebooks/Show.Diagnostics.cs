@@ -47,7 +47,7 @@ public static partial class Show
         var (before, after) = Ends([.. history.Select(s => s.Update.Entropy)]);
         var (_, kl) = Ends([.. history.Select(s => s.Update.Kl)]);
         var (_, clipped) = Ends([.. history.Select(s => s.Update.ClipLow + s.Update.ClipHigh)]);
-        var title = $"Entropy {Short(before)} → {Short(after)} nats, KL {Short(kl)} nats, {Percent(clipped)} of tokens clipped after {Count(history.Count, "iteration")} of {history.Algorithm}";
+        var title = $"Entropy {Short(before)} → {Short(after)} nats, KL {Short(kl)} nats, {Percent(clipped)} clipped after {Count(history.Count, "iteration")} of {history.Algorithm}";
         return Chart.Of(title, Layouts.Of(title, panels, columns: 3, legend: true, height: 480), traces);
     }
 

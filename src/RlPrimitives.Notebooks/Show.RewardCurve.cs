@@ -31,14 +31,16 @@ public static partial class Show
         double[] means = [.. history.Select(s => s.RewardMean)], stds = [.. history.Select(s => s.RewardStd)];
         double[] mean = Thinning.Average(means, stride), std = Thinning.Average(stds, stride);
         var colour = Palette.For([history.Algorithm])[0];
+        double[] wide = x.Length > 1 ? x : [x[0] - 0.5, x[0] + 0.5]; // One iteration still gets a band that can be seen.
+        double[] Wide(Func<double, double, double> edge) => [.. wide.Select((_, i) => edge(mean[Math.Min(i, mean.Length - 1)], std[Math.Min(i, std.Length - 1)]))];
         var traces = new List<Trace>
         {
-            Traces.Band("±1 std of the trajectories", x, [.. mean.Zip(std, (m, s) => m - s)], [.. mean.Zip(std, (m, s) => m + s)], colour),
+            Traces.Band("±1 std of the trajectories", wide, Wide((m, s) => m - s), Wide((m, s) => m + s), colour),
             Traces.Line("mean reward", x, mean, colour),
         };
         if (predicted is { } value)
         {
-            double[] ends = [x[0], x[^1]];
+            double[] ends = [wide[0], wide[^1]];
             if (tolerance > 0)
             {
                 traces.Add(Traces.Band("tolerance", ends, [value - tolerance, value - tolerance], [value + tolerance, value + tolerance], Palette.Grey, legend: false));
@@ -48,7 +50,8 @@ public static partial class Show
         }
 
         var (first, last) = Ends(means);
-        var title = $"Mean reward {Short(first)} → {Short(last)} in {Count(history.Count, "iteration")} of {history.Algorithm}" + Verdict(last, predicted, tolerance);
+        var change = history.Count == 1 ? $"{Short(last)} after" : $"{Short(first)} → {Short(last)} in";
+        var title = $"Mean reward {change} {Count(history.Count, "iteration")} of {history.Algorithm}" + Verdict(last, predicted, tolerance);
         return Chart.Of(title, Layouts.Of(title, new Panel(Thinning.IterationTitle(stride), "reward per trajectory")), traces);
     }
 

@@ -21,8 +21,8 @@ public static partial class Show
         var window = Thinning.EndWindow(history.Count);
         double[] first = Finite(history.Take(window).SelectMany(s => s.Rewards)), last = Finite(history.Skip(history.Count - window).SelectMany(s => s.Rewards));
         var bins = Binning.Of([.. first, .. last]);
-        string early = "iteration" + Span(history[0].Iteration, history[window - 1].Iteration), late = "iteration" + Span(history[^window].Iteration, history[^1].Iteration);
-        var title = $"Rewards {Short(Thinning.Mean(first))} ± {Short(Deviation(first))} → {Short(Thinning.Mean(last))} ± {Short(Deviation(last))} (mean ± std) in {Count(history.Count, "iteration")} of {history.Algorithm}";
+        string early = "iteration" + Range(history[0].Iteration, history[window - 1].Iteration), late = "iteration" + Range(history[^window].Iteration, history[^1].Iteration);
+        var title = $"Rewards {Spread(Thinning.Mean(first), Deviation(first))} → {Spread(Thinning.Mean(last), Deviation(last))} (mean ± std) in {Count(history.Count, "iteration")} of {history.Algorithm}";
         Trace[] traces = [Bars(early, bins, first, Palette.Grey), Bars(late, bins, last, Palette.For([history.Algorithm])[0])];
         return Chart.Of(title, DistributionLayout(title, bins, legend: true), traces);
     }
@@ -36,7 +36,7 @@ public static partial class Show
         ArgumentNullException.ThrowIfNull(rewards);
         var finite = Finite(rewards);
         var bins = Binning.Of(finite);
-        title ??= $"{Count(finite.Length, "reward")}: mean {Short(Thinning.Mean(finite))} ± {Short(Deviation(finite))} std";
+        title ??= $"{Count(finite.Length, "reward")}: mean {Spread(Thinning.Mean(finite), Deviation(finite))} std";
         title += finite.Length < rewards.Count ? $" ({rewards.Count - finite.Length} not finite left out)" : "";
         return Chart.Of(title, DistributionLayout(title, bins, legend: false), [Bars("rewards", bins, finite, Palette.Blue)]);
     }
@@ -61,5 +61,5 @@ public static partial class Show
         return values.Length < 2 ? 0 : Math.Sqrt(values.Sum(v => (v - mean) * (v - mean)) / (values.Length - 1));
     }
 
-    private static string Span(int first, int last) => first == last ? FormattableString.Invariant($" {first}") : FormattableString.Invariant($"s {first}–{last}");
+    private static string Range(int first, int last) => first == last ? FormattableString.Invariant($" {first}") : FormattableString.Invariant($"s {first}–{last}");
 }

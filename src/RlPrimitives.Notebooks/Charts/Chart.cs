@@ -37,21 +37,25 @@ public sealed class Chart
     {
         ArgumentNullException.ThrowIfNull(figure);
         var layout = Layouts.Base(360);
-        GenericChart.getLayout(figure).ShallowCopyDynamicPropertiesTo(layout, null);
+        GenericChart.getLayout(figure).ShallowCopyDynamicPropertiesTo(layout, true);
         if (layout.TryGetPropertyValue("width")?.Value is 600 && layout.TryGetPropertyValue("height")?.Value is 600)
         {
             layout.RemoveProperty("width"); // Plotly.NET writes its default size into every chart: 600 × 600.
             layout.SetProperty("height", 360);
         }
 
-        layout.RemoveProperty("template");
+        if (layout.TryGetPropertyValue("template")?.Value is DynamicObj.DynamicObj template && !template.GetProperties(true).Any())
+        {
+            layout.SetProperty("template", Layouts.Template());
+        }
+
         if (title is not null)
         {
-            layout.SetProperty("title", new Title().With(("text", PlotlyText.Escape(title))));
+            layout.SetProperty("title", Layouts.TitleOf(string.Join("<br>", PlotlyText.Wrap(title, 92).Select(PlotlyText.Escape))));
         }
 
         var config = Layouts.Config();
-        GenericChart.getConfig(figure).ShallowCopyDynamicPropertiesTo(config, null);
+        GenericChart.getConfig(figure).ShallowCopyDynamicPropertiesTo(config, true);
         return new Chart(GenericChart.setConfig(config, GenericChart.setLayout(layout, figure)), title ?? OwnTitle(layout));
     }
 

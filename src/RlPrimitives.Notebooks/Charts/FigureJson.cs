@@ -1,13 +1,14 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using RlPrimitives.Notebooks.Formatting;
+using RlPrimitives.Notebooks.Svg;
 
 namespace RlPrimitives.Notebooks.Charts;
 
 /// <summary>A figure made small: five digits, no empty parts, and no more points than a reader can tell apart.</summary>
 internal static class FigureJson
 {
-    private static readonly string[] Scattered = ["scatter", "scattergl", "histogram", "box", "violin", "scatter3d", "histogram2d"];
+    private static readonly string[] Scattered = ["scatter", "scattergl", "box", "violin", "scatter3d", "histogram2d"];
 
     /// <param name="figure">The figure as Plotly.NET writes it.</param>
     /// <param name="mostPoints">More points than this in one series are thinned evenly.</param>
@@ -15,6 +16,11 @@ internal static class FigureJson
     {
         var root = JsonNode.Parse(figure)!.AsObject();
         root.Remove("frames");
+        foreach (var histogram in root["data"]!.AsArray().OfType<JsonObject>().Where(t => (string?)t["type"] == "histogram"))
+        {
+            Count(histogram, mostPoints);
+        }
+
         foreach (var trace in root["data"]!.AsArray().OfType<JsonObject>().Where(t => Scattered.Contains((string?)t["type"] ?? "scatter")))
         {
             Thin(trace, mostPoints);
@@ -23,6 +29,27 @@ internal static class FigureJson
         Prune(root);
         Round(root);
         return root;
+    }
+
+    // Thinning would change the counts: many values become the counts of their bins, which Plotly adds up.
+    private static void Count(JsonObject histogram, int most)
+    {
+        if (histogram["x"] is not JsonArray values || values.Count <= most || histogram["y"] is not null || histogram["histfunc"] is not null)
+        {
+            return;
+        }
+
+        double[] finite = [.. values.Select(v => v.Number()).Where(double.IsFinite)];
+        if (finite.Length == 0)
+        {
+            return;
+        }
+
+        var bins = Binning.Of(finite);
+        histogram["x"] = new JsonArray([.. bins.Centres.Select(c => JsonValue.Create(c))]);
+        histogram["y"] = new JsonArray([.. bins.Percent(finite).Select(p => JsonValue.Create(Math.Round(p / 100 * finite.Length)))]);
+        histogram["histfunc"] = "sum";
+        histogram["xbins"] = new JsonObject { ["start"] = bins.Centres[0] - (bins.Width / 2), ["end"] = bins.Centres[^1] + (bins.Width / 2), ["size"] = bins.Width };
     }
 
     // Arrays as long as the series run beside it; those inside marker and error bars too.

@@ -14,20 +14,20 @@ internal static class Layouts
     /// <summary>Panels from left to right, then down.</summary>
     public static Layout Of(string title, IReadOnlyList<Panel> panels, int columns, bool legend, int height)
     {
-        var lines = PlotlyText.Wrap(title, 88);
+        var lines = PlotlyText.Wrap(title, 92);
         var layout = Base(height).With(
             ("title", TitleOf(string.Join("<br>", lines.Select(PlotlyText.Escape)))),
-            ("margin", new Margin().With(("l", 64), ("r", 24), ("t", 18 + (lines.Length * 19) + (legend ? 26 : 6) + (panels.Any(p => p.Heading is not null) ? 20 : 0)), ("b", 52))),
+            ("margin", new Margin().With(("l", 64), ("r", 24), ("t", 18 + (lines.Length * 19) + (legend ? 26 : 6) + (panels.Any(p => p.Heading is not null) ? 22 : 0)), ("b", 52))),
             ("showlegend", legend));
         var rows = (panels.Count + columns - 1) / columns;
         for (var i = 0; i < panels.Count; i++)
         {
             var x = Span(i % columns, columns, 0.085);
-            var y = Span(rows - 1 - (i / columns), rows, 0.26);
+            var y = Span(rows - 1 - (i / columns), rows, 0.2);
             layout.With(("xaxis" + Traces.Index(i + 1), X(panels[i], i, x)), ("yaxis" + Traces.Index(i + 1), Y(panels[i], i, y)));
         }
 
-        var headings = panels.Select((p, i) => (p.Heading, X: Span(i % columns, columns, 0.085).Low, Y: Span(rows - 1 - (i / columns), rows, 0.26).High))
+        var headings = panels.Select((p, i) => (p.Heading, X: Span(i % columns, columns, 0.085).Low, Y: Span(rows - 1 - (i / columns), rows, 0.2).High))
             .Where(h => h.Heading is not null).Select(h => Heading(h.Heading!, h.X, h.Y)).ToArray();
         return headings.Length == 0 ? layout.With(("legend", Legend(1.02))) : layout.With(("annotations", headings), ("legend", Legend(1.09)));
     }
@@ -35,16 +35,24 @@ internal static class Layouts
     /// <summary>What a figure that somebody brings gets where it says nothing itself.</summary>
     public static Layout Base(int height) => new Layout().With(
         ("height", height), ("paper_bgcolor", Clear), ("plot_bgcolor", Clear), ("colorway", Palette.Colours),
-        ("font", new Font().With(("color", Palette.Grey), ("size", 12))), ("legend", Legend(1.02)), ("hovermode", "closest"));
+        ("font", new Font().With(("color", Palette.Grey), ("size", 12))), ("legend", Legend(1.02)), ("hovermode", "closest"),
+        ("margin", new Margin().With(("l", 64), ("r", 24), ("t", 60), ("b", 52))), ("template", Template()),
+        ("modebar", new DynamicObj.DynamicObj().With(("bgcolor", Clear), ("color", Grid), ("activecolor", Palette.Grey))));
+
+    /// <summary>The look of every axis, however many a figure has.</summary>
+    public static Template Template()
+    {
+        var axis = new LinearAxis().With(("gridcolor", Grid), ("zerolinecolor", Grid), ("linecolor", Grid), ("automargin", true));
+        return new Template().With(("layout", new Layout().With(("xaxis", axis), ("yaxis", axis))));
+    }
 
     public static Config Config() => new Config().With(("responsive", true), ("displaylogo", false));
 
     public static LinearAxis Axis(string? title) => new LinearAxis().With(
-        ("title", title is null ? null : new Title().With(("text", PlotlyText.Escape(title)), ("standoff", 8))),
-        ("gridcolor", Grid), ("zerolinecolor", Grid), ("linecolor", Grid), ("automargin", true));
+        ("title", title is null ? null : new Title().With(("text", PlotlyText.Escape(title)), ("standoff", 8))));
 
-    private static Title TitleOf(string html) => new Title().With(
-        ("text", html), ("x", 0), ("xref", "paper"), ("xanchor", "left"), ("y", 0.98), ("yanchor", "top"), ("yref", "container"),
+    public static Title TitleOf(string html) => new Title().With(
+        ("text", html), ("x", 0), ("xref", "paper"), ("xanchor", "left"), ("y", 1), ("yanchor", "top"), ("yref", "container"), ("pad", new Margin().With(("t", 10))),
         ("font", new Font().With(("size", 14))));
 
     private static Legend Legend(double y) => new Legend().With(

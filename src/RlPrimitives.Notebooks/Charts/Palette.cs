@@ -19,7 +19,7 @@ internal static class Palette
         ["GRPO"] = 0, ["PPO"] = 1, ["REINFORCE"] = 2, ["DAPO"] = 3, ["Dr. GRPO"] = 4, ["RLOO"] = 5, ["Supervised"] = 6, ["SFT"] = 6,
     };
 
-    /// <summary>One colour for each name: known methods theirs, others one that depends on the name, moved on only where two would be equal.</summary>
+    /// <summary>One colour for each name: known methods theirs, others one that depends on the name, moved on only where two would be equal; grey last.</summary>
     public static string[] For(IReadOnlyList<string> names)
     {
         var taken = new HashSet<int>();
@@ -33,7 +33,7 @@ internal static class Palette
                     continue;
                 }
 
-                slot = known ? slot : (int)(Hash(names[i]) % (uint)Colours.Length);
+                slot = known ? slot : (int)(Hash(names[i]) % (uint)(Colours.Length - 1));
                 for (var tries = 0; tries < Colours.Length && !taken.Add(slot); tries++)
                 {
                     slot = (slot + 1) % Colours.Length;

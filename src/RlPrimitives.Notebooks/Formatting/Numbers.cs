@@ -18,6 +18,10 @@ internal static class Numbers
             : value.ToString("0.##e-0", CultureInfo.InvariantCulture);
     }
 
+    /// <summary>A mean and its spread: two digits of the spread say enough.</summary>
+    public static string Spread(double mean, double deviation) => Short(mean) + " ± "
+        + Short(double.IsFinite(deviation) ? double.Parse(deviation.ToString("G2", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture) : deviation);
+
     /// <summary>A share in [0, 1] as whole percents.</summary>
     public static string Percent(double share) =>
         double.IsFinite(share) ? (100 * share).ToString("0.#", CultureInfo.InvariantCulture) + " %" : "n/a";

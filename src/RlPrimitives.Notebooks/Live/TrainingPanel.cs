@@ -13,7 +13,7 @@ namespace RlPrimitives.Notebooks.Live;
 /// <param name="Elapsed">Since the run began.</param>
 internal sealed record TrainingPanel(TrainStep Step, IReadOnlyList<double> Rewards, TimeSpan Elapsed)
 {
-    private const int SparkWidth = 240, SparkHeight = 36;
+    private const int SparkWidth = 200, SparkHeight = 36;
 
     public bool IsFinal => Step.Iteration >= Step.Iterations;
 
@@ -38,7 +38,7 @@ internal sealed record TrainingPanel(TrainStep Step, IReadOnlyList<double> Rewar
         var share = Math.Clamp(100.0 * Step.Iteration / Math.Max(1, Step.Iterations), 0, 100);
         var colour = IsFinal ? Palette.Green : Palette.Blue;
         return FormattableString.Invariant($"""
-            <div style="font-family:sans-serif;font-size:13px;max-width:720px">
+            <div style="font-family:sans-serif;font-size:13px;max-width:860px">
             <div style="display:flex;gap:1em;align-items:center"><b>iteration {Step.Iteration} of {Step.Iterations}</b>
             <div style="flex:1;height:8px;border-radius:4px;background:rgba(128,128,128,0.25)"><div style="width:{share:0.#}%;height:8px;border-radius:4px;background:{colour}"></div></div>
             <span>{(IsFinal ? $"done in {Clock(Elapsed)}" : $"{Clock(Elapsed)} so far, {Clock(Remaining)} left")}</span></div>

@@ -97,8 +97,8 @@ internal sealed class SvgAxis
     /// <summary>Pixels of one unit.</summary>
     public double Unit => Math.Abs((to - from) / (high - low));
 
-    /// <summary>Round values, about one every <paramref name="pixels"/>, with their labels.</summary>
-    public IEnumerable<(double Value, string Label)> Ticks(double pixels)
+    /// <summary>Round values, about one every <paramref name="pixels"/> but not fewer than about <paramref name="least"/>, with their labels.</summary>
+    public IEnumerable<(double Value, string Label)> Ticks(double pixels, double least)
     {
         if (categories.Count > 0)
         {
@@ -106,7 +106,7 @@ internal sealed class SvgAxis
             return categories.Select((label, i) => ((double)i, Charts.PlotlyText.Plain(label))).Where((_, i) => i % every == 0);
         }
 
-        var wanted = Math.Max(2, Math.Abs(to - from) / pixels);
+        var wanted = Math.Max(least, Math.Abs(to - from) / pixels);
         var rough = (high - low) / wanted;
         var power = Math.Pow(10, Math.Floor(Math.Log10(rough)));
         var step = (rough / power) switch { <= 1.001 => power, <= 2.001 => 2 * power, <= 5.001 => 5 * power, _ => 10 * power };

@@ -32,7 +32,7 @@ internal static class SvgFigure
 
         foreach (var axis in axes.Values)
         {
-            axis.Fit(axis.Name[0] == 'y' || traces.Any(t => t.X == axis && t.IsBar) ? 0.05 : traces.Any(t => t.Points.Length < 3) ? 0.05 : 0);
+            axis.Fit(axis.Name[0] == 'y' || traces.Any(t => t.X == axis && t.NeedsRoom) ? 0.05 : 0);
         }
 
         foreach (var (x, y) in traces.Where(t => t.IsDrawn).Select(t => (t.X, t.Y)).Distinct())
@@ -49,12 +49,17 @@ internal static class SvgFigure
 
         if (layout.At("showlegend") is not JsonValue shown || shown.GetValue<bool>())
         {
-            DrawLegend(svg, [.. traces.Where(t => t.InLegend && t.Name.Length > 0)], left, right, top - (layout.At("annotations") is null ? 12 : 32));
+            DrawLegend(svg, [.. traces.Where(t => t.InLegend && t.Name.Length > 0)], left, right, top - ((layout.At("legend", "y").Number(1.02) - 1) * (bottom - top)) - 8);
         }
 
-        foreach (var note in layout.At("annotations").Items().Where(n => n.At("xref").Text() == "paper"))
+        foreach (var note in layout.At("annotations").Items())
         {
-            svg.Text(left + (note.At("x").Number(0) * (right - left)), bottom + (note.At("y").Number(0) * (top - bottom)) - 7, PlotlyText.Plain(note.At("text").Text() ?? ""), 12, bold: false);
+            // On paper a place is a share of the drawing, on an axis a value (a label's is its index).
+            double At(string name, double from, double to) => note.At(name + "ref").Text() == "paper"
+                ? from + (note.At(name).Number(0) * (to - from))
+                : axes.TryGetValue(note.At(name + "ref").Text() ?? name, out var axis) ? axis.Place(note.At(name).Number(0)) : from;
+            var anchor = note.At("xanchor").Text() switch { "left" => "start", "right" => "end", _ => "middle" };
+            svg.Text(At("x", left, right), At("y", bottom, top) - 5, PlotlyText.Plain(note.At("text").Text() ?? ""), 12, anchor);
         }
 
         var strange = traces.Where(t => !t.IsDrawn).Select(t => t.Kind).Distinct().ToArray();
@@ -68,13 +73,13 @@ internal static class SvgFigure
 
     private static void DrawAxes(SvgWriter svg, SvgAxis x, SvgAxis y)
     {
-        foreach (var (value, label) in y.Ticks(42))
+        foreach (var (value, label) in y.Ticks(42, least: 4))
         {
             svg.Line(x.Start, y.Place(value), x.End, y.Place(value), Palette.Grey, opacity: 0.25);
             svg.Text(x.Start - 6, y.Place(value) + 4, label, 11, "end");
         }
 
-        foreach (var (value, label) in x.Ticks(70))
+        foreach (var (value, label) in x.Ticks(70, least: 3))
         {
             svg.Line(x.Place(value), y.Start, x.Place(value), y.Start + 4, Palette.Grey, opacity: 0.5);
             svg.Text(x.Place(value), y.Start + 17, label, 11, "middle");
@@ -115,7 +120,7 @@ internal static class SvgFigure
         var x = left;
         foreach (var trace in traces)
         {
-            var width = 44 + SvgWriter.Width(trace.Name, 11);
+            var width = 42 + SvgWriter.Width(trace.Name, 11);
             if (x > left && x + width > right)
             {
                 (x, y) = (left, y + 16);

@@ -16,7 +16,7 @@ internal sealed class SvgTrace
         Kind = trace["type"].Text() ?? "scatter";
         this.colour = trace.At("line", "color").Text() ?? trace.At("marker", "color").Text() ?? colour;
         IReadOnlyList<JsonNode?> xs = trace["x"].Items(), ys = trace["y"].Items();
-        if (Kind == "histogram")
+        if (Kind == "histogram" && ys.Count == 0)
         {
             var values = xs.Select(v => v.Number()).Where(double.IsFinite).ToArray();
             var bins = values.Length == 0 ? new Binning([], 1, true) : Binning.Of(values);
@@ -42,6 +42,9 @@ internal sealed class SvgTrace
     public bool IsBar => Kind is "bar" or "histogram";
 
     public bool IsDrawn => Kind is "scatter" or "scattergl" or "bar" or "histogram";
+
+    /// <summary>Dots and bars would touch the frame.</summary>
+    public bool NeedsRoom => IsBar || Mode.Contains("markers", StringComparison.Ordinal);
 
     public string Name => PlotlyText.Plain(trace["name"].Text() ?? "");
 

@@ -37,14 +37,14 @@ internal sealed class SvgWriter(double width, double height)
         Add($"<rect x=\"{x:0.#}\" y=\"{y:0.#}\" width=\"{Math.Max(0, width):0.#}\" height=\"{Math.Max(0, height):0.#}\" fill=\"{Attribute(fill)}\" fill-opacity=\"{own * opacity:0.##}\"/>");
     }
 
-    public void Text(double x, double y, string content, double size, string anchor = "start", bool upright = false, bool bold = false) => Add(
-        $"<text x=\"{x:0.#}\" y=\"{y:0.#}\" font-size=\"{size:0.#}\" text-anchor=\"{anchor}\"{(upright ? FormattableString.Invariant($" transform=\"rotate(-90 {x:0.#} {y:0.#})\"") : "")}{(bold ? " font-weight=\"bold\"" : "")}>{WebUtility.HtmlEncode(content)}</text>");
+    public void Text(double x, double y, string content, double size, string anchor = "start", bool upright = false) => Add(
+        $"<text x=\"{x:0.#}\" y=\"{y:0.#}\" font-size=\"{size:0.#}\" text-anchor=\"{anchor}\"{(upright ? FormattableString.Invariant($" transform=\"rotate(-90 {x:0.#} {y:0.#})\"") : "")}>{WebUtility.HtmlEncode(content)}</text>");
 
     public override string ToString() => FormattableString.Invariant(
         $"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:0}\" height=\"{height:0}\" viewBox=\"0 0 {width:0} {height:0}\" font-family=\"sans-serif\" fill=\"{Charts.Palette.Grey}\" role=\"img\">{text}</svg>");
 
     /// <summary>About how wide a text is, pixels.</summary>
-    public static double Width(string content, double size) => content.Length * size * 0.54;
+    public static double Width(string content, double size) => content.Length * size * 0.5;
 
     private static string Stroke(string colour, double width, double opacity, string? dash) => FormattableString.Invariant(
         $" stroke=\"{Attribute(colour)}\" stroke-width=\"{width:0.##}\"{(opacity < 1 ? FormattableString.Invariant($" stroke-opacity=\"{opacity:0.##}\"") : "")}{Dashes(dash)}");
