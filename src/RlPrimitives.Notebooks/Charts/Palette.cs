@@ -34,12 +34,10 @@ internal static class Palette
                 }
 
                 slot = known ? slot : (int)(Hash(names[i]) % (uint)(Colours.Length - 1));
-                for (var tries = 0; tries < Colours.Length && !taken.Add(slot); tries++)
-                {
-                    slot = (slot + 1) % Colours.Length;
-                }
-
-                slots[i] = slot;
+                var free = Enumerable.Range(0, Colours.Length - 1).Select(step => (slot + step) % (Colours.Length - 1)).Prepend(slot).Append(Colours.Length - 1)
+                    .Where(s => !taken.Contains(s)).DefaultIfEmpty(slot).First();
+                taken.Add(free);
+                slots[i] = free;
             }
         }
 
