@@ -11,6 +11,8 @@ internal sealed class ConsoleHost(TextWriter? output, bool isTerminal) : INotebo
 
     public TimeSpan UpdateInterval => isTerminal ? TimeSpan.FromMilliseconds(200) : TimeSpan.FromSeconds(10);
 
+    private bool IsTerminal => isTerminal;
+
     private TextWriter Writer => output ?? Console.Out;
 
     public INotebookOutput Display(IReadOnlyDictionary<string, string> bundle)
@@ -51,6 +53,4 @@ internal sealed class ConsoleHost(TextWriter? output, bool isTerminal) : INotebo
 
         private bool CanRewrite(string text) => host.IsTerminal && !text.Contains('\n', StringComparison.Ordinal);
     }
-
-    private bool IsTerminal => isTerminal;
 }

@@ -48,7 +48,7 @@ internal sealed class SvgTrace
 
     public string Name => PlotlyText.Plain(trace["name"].Text() ?? "");
 
-    public bool InLegend => IsDrawn && trace["showlegend"] is not JsonValue { } shown || (trace["showlegend"]?.GetValue<bool>() ?? true) && IsDrawn;
+    public bool InLegend => IsDrawn && (trace["showlegend"]?.GetValue<bool>() ?? true);
 
     private string Mode => trace["mode"].Text() ?? "lines+markers";
 
