@@ -14,4 +14,8 @@ namespace RlPrimitives.Backprop;
 /// <param name="OptimizerSteps">Optimizer steps taken.</param>
 public sealed record UpdateStatistics(
     double Loss, double Entropy, double Kl, double ClipLow, double ClipHigh, double RatioMean, double GradientNorm,
-    double LearningRate, double SamplerDifference, int Tokens, int OptimizerSteps);
+    double LearningRate, double SamplerDifference, int Tokens, int OptimizerSteps)
+{
+    /// <summary>Of a round without anything to train on.</summary>
+    public static UpdateStatistics None { get; } = new(0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0);
+}

@@ -54,6 +54,18 @@ internal static unsafe partial class AtenOperators
         return Call("aten::scaled_dot_product_attention", "", stack);
     }
 
+    /// <summary>Rows of a table: ids int64 [N], table [rows, D] → [N, D]; its gradient is a fast scatter, unlike index_select's.</summary>
+    public static Tensor Embedding(Tensor table, Tensor ids)
+    {
+        var stack = stackalloc ulong[5];
+        stack[0] = Fresh(table);
+        stack[1] = Fresh(ids);
+        stack[2] = unchecked((ulong)-1L); // no padding id
+        stack[3] = 0; // scale_grad_by_freq
+        stack[4] = 0; // sparse
+        return Call("aten::embedding", "", stack);
+    }
+
     /// <summary>One AdamW step over all parameters at once, in place (Loshchilov and Hutter 2019, arXiv:1711.05101).</summary>
     public static void FusedAdamW(
         IReadOnlyList<Tensor> parameters, IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> firstMoments, IReadOnlyList<Tensor> secondMoments,

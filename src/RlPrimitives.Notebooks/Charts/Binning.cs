@@ -1,0 +1,51 @@
+using System.Globalization;
+
+namespace RlPrimitives.Notebooks.Charts;
+
+/// <summary>Where the bars of a distribution stand.</summary>
+/// <param name="Centres">Middle of each bar.</param>
+/// <param name="Width">Distance of two bars.</param>
+/// <param name="Discrete">Each bar is one value, not a range.</param>
+internal sealed record Binning(double[] Centres, double Width, bool Discrete)
+{
+    private const int MostValues = 12;
+
+    /// <summary>One bar per value where values are few (a reward of 0 or 1), else equal ranges by the rule of Freedman and Diaconis (1981).</summary>
+    public static Binning Of(IEnumerable<double> finite)
+    {
+        var sorted = finite.Order().ToArray();
+        if (sorted.Length == 0)
+        {
+            throw new ArgumentException("There is no finite reward to show.", nameof(finite));
+        }
+
+        var distinct = sorted.Distinct().Take(MostValues + 1).ToArray();
+        if (distinct.Length <= MostValues)
+        {
+            var gap = distinct.Zip(distinct.Skip(1), (a, b) => b - a).DefaultIfEmpty(1).Min();
+            return new Binning(distinct, gap, Discrete: true);
+        }
+
+        double low = sorted[0], range = sorted[^1] - low, spread = sorted[sorted.Length * 3 / 4] - sorted[sorted.Length / 4];
+        var ideal = 2 * spread / Math.Cbrt(sorted.Length);
+        var count = (int)Math.Clamp(ideal > 0 ? Math.Ceiling(range / ideal) : 20, 8, 40);
+        return new Binning([.. Enumerable.Range(0, count).Select(i => low + ((i + 0.5) * range / count))], range / count, Discrete: false);
+    }
+
+    /// <summary>Share of <paramref name="finite"/> in each bar, percent.</summary>
+    public double[] Percent(IReadOnlyCollection<double> finite)
+    {
+        var counts = new int[Centres.Length];
+        foreach (var value in finite)
+        {
+            var bin = Discrete ? Array.BinarySearch(Centres, value) : (int)((value - (Centres[0] - (Width / 2))) / Width);
+            counts[Math.Clamp(bin, 0, counts.Length - 1)]++;
+        }
+
+        return [.. counts.Select(c => 100.0 * c / Math.Max(1, finite.Count))];
+    }
+
+    public string Label(int bin) => Discrete
+        ? Centres[bin].ToString("G5", CultureInfo.InvariantCulture)
+        : FormattableString.Invariant($"{Centres[bin] - (Width / 2):G3} to {Centres[bin] + (Width / 2):G3}");
+}

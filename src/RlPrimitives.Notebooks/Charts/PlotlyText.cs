@@ -1,0 +1,44 @@
+using System.Net;
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace RlPrimitives.Notebooks.Charts;
+
+/// <summary>Text in a figure: Plotly reads a little HTML in it.</summary>
+internal static partial class PlotlyText
+{
+    public static string Escape(string text) =>
+        text.Replace("&", "&amp;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal).Replace(">", "&gt;", StringComparison.Ordinal);
+
+    /// <summary>Text as a reader sees it: tags gone, entities read, a break as a space.</summary>
+    public static string Plain(string html) => WebUtility.HtmlDecode(Tag().Replace(Break().Replace(html, " "), ""));
+
+    /// <summary>The same, line by line.</summary>
+    public static string[] Lines(string html) => [.. Break().Split(html).Select(Plain)];
+
+    /// <summary>Lines of at most <paramref name="width"/> characters, broken at spaces.</summary>
+    public static string[] Wrap(string text, int width)
+    {
+        var lines = new List<string>();
+        var line = new StringBuilder();
+        foreach (var word in text.Split(' '))
+        {
+            if (line.Length > 0 && line.Length + 1 + word.Length > width)
+            {
+                lines.Add(line.ToString());
+                line.Clear();
+            }
+
+            line.Append(line.Length > 0 ? " " : "").Append(word);
+        }
+
+        lines.Add(line.ToString());
+        return [.. lines];
+    }
+
+    [GeneratedRegex("<br */?>", RegexOptions.IgnoreCase)]
+    private static partial Regex Break();
+
+    [GeneratedRegex("</?[a-zA-Z][^<>]*>")]
+    private static partial Regex Tag();
+}

@@ -1,0 +1,38 @@
+using System.Globalization;
+
+namespace RlPrimitives.Notebooks.Formatting;
+
+/// <summary>Numbers as a person reads them, whatever the culture of the host.</summary>
+internal static class Numbers
+{
+    /// <summary>Three significant digits; n/a for what is not a number.</summary>
+    public static string Short(double value)
+    {
+        var size = Math.Abs(value);
+        return !double.IsFinite(value) ? "n/a"
+            : size >= 1e6 ? (value / 1e6).ToString("0.##", CultureInfo.InvariantCulture) + "M"
+            : size >= 1e4 ? (value / 1e3).ToString("0.#", CultureInfo.InvariantCulture) + "k"
+            : size >= 100 ? value.ToString("0", CultureInfo.InvariantCulture)
+            : size is >= 1e-3 or 0 ? double.Parse(value.ToString("G3", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture)
+                .ToString("0.#####", CultureInfo.InvariantCulture)
+            : value.ToString("0.##e-0", CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>A mean and its spread: two digits of the spread say enough.</summary>
+    public static string Spread(double mean, double deviation) => Short(mean) + " ± "
+        + Short(double.IsFinite(deviation) ? double.Parse(deviation.ToString("G2", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture) : deviation);
+
+    /// <summary>A share in [0, 1] as whole percents.</summary>
+    public static string Percent(double share) =>
+        double.IsFinite(share) ? (100 * share).ToString("0.#", CultureInfo.InvariantCulture) + " %" : "n/a";
+
+    /// <summary>mm:ss, or h:mm:ss from one hour on.</summary>
+    public static string Clock(TimeSpan time) => time.TotalHours >= 1
+        ? FormattableString.Invariant($"{(int)time.TotalHours}:{time.Minutes:00}:{time.Seconds:00}")
+        : FormattableString.Invariant($"{time.Minutes:00}:{time.Seconds:00}");
+
+    /// <summary>Five significant digits, all that a figure can show.</summary>
+    public static double Rounded(double value) => !double.IsFinite(value) || (value == Math.Truncate(value) && Math.Abs(value) < 1e12)
+        ? value
+        : double.Parse(value.ToString("G5", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,56 @@
+using RlPrimitives.Notebooks.Formatting;
+
+namespace RlPrimitives.Notebooks.Live;
+
+/// <summary>Plain text: one line rewritten in place on a terminal; elsewhere (a log, a pipe) a line now and then.</summary>
+/// <param name="output">Null for the console as it is at each write.</param>
+/// <param name="isTerminal">Whether lines can be rewritten.</param>
+internal sealed class ConsoleHost(TextWriter? output, bool isTerminal) : INotebookHost
+{
+    public static ConsoleHost Shared { get; } = new(null, !Console.IsOutputRedirected);
+
+    public TimeSpan UpdateInterval => isTerminal ? TimeSpan.FromMilliseconds(200) : TimeSpan.FromSeconds(10);
+
+    private bool IsTerminal => isTerminal;
+
+    private TextWriter Writer => output ?? Console.Out;
+
+    public INotebookOutput Display(IReadOnlyDictionary<string, string> bundle)
+    {
+        var line = new Line(this);
+        line.Update(bundle);
+        return line;
+    }
+
+    private sealed class Line(ConsoleHost host) : INotebookOutput
+    {
+        private int shown;
+        private bool open;
+
+        public void Update(IReadOnlyDictionary<string, string> bundle)
+        {
+            var text = bundle[MimeTypes.Plain];
+            if (!CanRewrite(text))
+            {
+                Complete();
+                host.Writer.WriteLine(text);
+                return;
+            }
+
+            host.Writer.Write((open ? "\r" : "") + text + new string(' ', Math.Max(0, shown - text.Length)));
+            host.Writer.Flush();
+            (shown, open) = (text.Length, true);
+        }
+
+        public void Complete()
+        {
+            if (open)
+            {
+                host.Writer.WriteLine();
+                (shown, open) = (0, false);
+            }
+        }
+
+        private bool CanRewrite(string text) => host.IsTerminal && !text.Contains('\n', StringComparison.Ordinal);
+    }
+}

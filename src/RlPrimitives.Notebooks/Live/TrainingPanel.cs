@@ -1,0 +1,85 @@
+using System.Net;
+using System.Text;
+using RlPrimitives.Algorithms;
+using RlPrimitives.Notebooks.Charts;
+using RlPrimitives.Notebooks.Formatting;
+using static RlPrimitives.Notebooks.Formatting.Numbers;
+
+namespace RlPrimitives.Notebooks.Live;
+
+/// <summary>What is known of a run while it goes on, and how that looks.</summary>
+/// <param name="Step">The newest step.</param>
+/// <param name="Rewards">Mean reward of every step so far.</param>
+/// <param name="Elapsed">Since the run began.</param>
+internal sealed record TrainingPanel(TrainStep Step, IReadOnlyList<double> Rewards, TimeSpan Elapsed)
+{
+    private const int SparkWidth = 200, SparkHeight = 36;
+
+    public bool IsFinal => Step.Iteration >= Step.Iterations;
+
+    /// <summary>Time left at the pace so far.</summary>
+    public TimeSpan Remaining => Elapsed / Rewards.Count * Math.Max(0, Step.Iterations - Step.Iteration);
+
+    public IReadOnlyDictionary<string, string> ToBundle() => new Dictionary<string, string> { [MimeTypes.Html] = Html(), [MimeTypes.Plain] = Plain() };
+
+    private string Plain() => string.Join("  ", Parts().Prepend(FormattableString.Invariant($"iteration {Step.Iteration}/{Step.Iterations}")));
+
+    private IEnumerable<string> Parts() =>
+    [
+        "reward " + Short(Step.RewardMean),
+        "entropy " + Short(Step.Update.Entropy),
+        "kl " + Short(Step.Update.Kl),
+        Short(Step.Rollouts.TokensPerSecond) + " tok/s",
+        IsFinal ? "in " + Clock(Elapsed) : "ETA " + Clock(Remaining),
+    ];
+
+    private string Html()
+    {
+        var share = Math.Clamp(100.0 * Step.Iteration / Math.Max(1, Step.Iterations), 0, 100);
+        var colour = IsFinal ? Palette.Green : Palette.Blue;
+        return FormattableString.Invariant($"""
+            <div style="font-family:sans-serif;font-size:13px;max-width:860px">
+            <div style="display:flex;gap:1em;align-items:center"><b>iteration {Step.Iteration} of {Step.Iterations}</b>
+            <div style="flex:1;height:8px;border-radius:4px;background:rgba(128,128,128,0.25)"><div style="width:{share:0.#}%;height:8px;border-radius:4px;background:{colour}"></div></div>
+            <span>{(IsFinal ? $"done in {Clock(Elapsed)}" : $"{Clock(Elapsed)} so far, {Clock(Remaining)} left")}</span></div>
+            <div style="display:flex;gap:1em;align-items:center;margin-top:4px">{Sparkline()}<span>{string.Join(" &nbsp; ", Numbers().Select(n => $"{WebUtility.HtmlEncode(n.Name)}&nbsp;<b>{WebUtility.HtmlEncode(n.Value)}</b>"))}</span></div>
+            </div>
+            """);
+    }
+
+    private IEnumerable<(string Name, string Value)> Numbers()
+    {
+        yield return ("reward", $"{Short(Rewards[0])} → {Short(Step.RewardMean)}");
+        yield return ("entropy", Short(Step.Update.Entropy) + " nats");
+        yield return ("KL", Short(Step.Update.Kl) + " nats");
+        yield return ("length", Short(Step.Rollouts.MeanResponseLength) + " tokens");
+        yield return ("speed", Short(Step.Rollouts.TokensPerSecond) + " tok/s");
+        if (Step.Rollouts.Failed > 0)
+        {
+            yield return ("failed rollouts", FormattableString.Invariant($"{Step.Rollouts.Failed}"));
+        }
+    }
+
+    private string Sparkline()
+    {
+        var values = Thinning.Average(Rewards, Thinning.Stride(Rewards.Count, SparkWidth / 2));
+        var finite = values.Where(double.IsFinite).ToArray();
+        if (finite.Length < 2)
+        {
+            return "";
+        }
+
+        double low = finite.Min(), range = Math.Max(finite.Max() - low, 1e-9);
+        var points = new StringBuilder();
+        for (var i = 0; i < values.Length; i++)
+        {
+            if (double.IsFinite(values[i]))
+            {
+                points.Append(FormattableString.Invariant($"{2 + (i * (SparkWidth - 4.0) / (values.Length - 1)):0.#},{SparkHeight - 3 - ((values[i] - low) / range * (SparkHeight - 6)):0.#} "));
+            }
+        }
+
+        return FormattableString.Invariant(
+            $"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{SparkWidth}\" height=\"{SparkHeight}\" role=\"img\" aria-label=\"mean reward so far\"><polyline points=\"{points.ToString().TrimEnd()}\" fill=\"none\" stroke=\"{Palette.Blue}\" stroke-width=\"1.5\"/></svg>");
+    }
+}

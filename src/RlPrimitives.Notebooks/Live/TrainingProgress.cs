@@ -1,0 +1,90 @@
+using RlPrimitives.Algorithms;
+
+namespace RlPrimitives.Notebooks.Live;
+
+/// <summary>
+/// Shows each step at once, in the thread that reports it, but no more often than the host wants. A step held back is shown when that time is over,
+/// so the newest state is never lost; the last iteration is always shown and ends the panel.
+/// </summary>
+internal sealed class TrainingProgress(INotebookHost host, TimeProvider time) : IProgress<TrainStep>
+{
+    private readonly Lock gate = new();
+    private readonly List<double> rewards = [];
+    private INotebookOutput? output;
+    private ITimer? timer;
+    private TrainStep? newest;
+    private bool held;
+    private long shownAt;
+    private long startedAt;
+    private TimeSpan firstStep;
+
+    public void Report(TrainStep value)
+    {
+        ArgumentNullException.ThrowIfNull(value);
+        lock (gate)
+        {
+            if (newest is null || value.Iteration <= newest.Iteration)
+            {
+                Begin(value); // A second run with the same progress gets its own panel.
+            }
+
+            newest = value;
+            rewards.Add(value.RewardMean);
+            var passed = time.GetElapsedTime(shownAt);
+            if (output is null || value.Iteration >= value.Iterations || passed >= host.UpdateInterval)
+            {
+                Render();
+            }
+            else if (!held)
+            {
+                held = true;
+                timer?.Dispose();
+                timer = time.CreateTimer(_ => RenderHeld(), null, host.UpdateInterval - passed, Timeout.InfiniteTimeSpan);
+            }
+        }
+    }
+
+    // The first report comes after the first step: what that step took is part of the run.
+    private void Begin(TrainStep first)
+    {
+        timer?.Dispose();
+        (timer, held, output) = (null, false, null);
+        rewards.Clear();
+        startedAt = time.GetTimestamp();
+        firstStep = TimeSpan.FromSeconds(Math.Max(0, first.Rollouts.Seconds) + Math.Max(0, first.UpdateSeconds));
+    }
+
+    private void RenderHeld()
+    {
+        lock (gate)
+        {
+            if (held)
+            {
+                Render();
+            }
+        }
+    }
+
+    private void Render()
+    {
+        held = false;
+        shownAt = time.GetTimestamp();
+        var panel = new TrainingPanel(newest!, rewards, firstStep + time.GetElapsedTime(startedAt));
+        var bundle = panel.ToBundle();
+        if (output is null)
+        {
+            output = host.Display(bundle);
+        }
+        else
+        {
+            output.Update(bundle);
+        }
+
+        if (panel.IsFinal)
+        {
+            timer?.Dispose();
+            timer = null;
+            output.Complete();
+        }
+    }
+}

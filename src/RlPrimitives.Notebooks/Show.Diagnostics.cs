@@ -1,0 +1,93 @@
+using Plotly.NET;
+using RlPrimitives.Algorithms;
+using RlPrimitives.Notebooks.Charts;
+using static RlPrimitives.Notebooks.Formatting.Numbers;
+
+namespace RlPrimitives.Notebooks;
+
+public static partial class Show
+{
+    private const int SmallCurvePoints = 120;
+
+    /// <summary>
+    /// Is the run healthy? Small panels of entropy and KL divergence (nats), clipped tokens, gradient norm, response length (tokens), and the shares
+    /// of truncated trajectories and of groups without a signal.
+    /// </summary>
+    /// <param name="history">The run.</param>
+    /// <exception cref="ArgumentException">The history has no steps.</exception>
+    public static Chart Diagnostics(TrainingHistory history)
+    {
+        Checked(history);
+        var stride = Thinning.Stride(history.Count, SmallCurvePoints);
+        var x = Thinning.Average(Iterations(history), stride);
+        Trace Curve(int panel, string name, Func<TrainStep, double> value, string colour, bool legend = false) =>
+            Traces.Line(name, x, Thinning.Average([.. history.Select(value)], stride), colour, panel: panel, legend: legend);
+
+        var axis = Thinning.IterationTitle(stride);
+        Panel[] panels =
+        [
+            new(null, null, "entropy, nats per token", FromZero: true),
+            new(null, null, "KL to reference, nats per token", FromZero: true),
+            new(null, null, "clipped, % of tokens", FromZero: true),
+            new(axis, null, "gradient norm before clipping, L2", FromZero: true),
+            new(axis, null, "response length, tokens", FromZero: true),
+            new(axis, null, "% of trajectories, % of groups", FromZero: true),
+        ];
+        Trace[] traces =
+        [
+            Curve(1, "entropy", s => s.Update.Entropy, Palette.Blue),
+            Curve(2, "KL", s => s.Update.Kl, Palette.Blue),
+            Curve(3, "clipped below", s => 100 * s.Update.ClipLow, Palette.Orange, legend: true),
+            Curve(3, "clipped above", s => 100 * s.Update.ClipHigh, Palette.Purple, legend: true),
+            Curve(4, "gradient norm", s => s.Update.GradientNorm, Palette.Blue),
+            Curve(5, "mean response length", s => s.Rollouts.MeanResponseLength, Palette.Blue),
+            Curve(6, "truncated trajectories", s => 100 * s.Rollouts.TruncatedFraction, Palette.Vermillion, legend: true),
+            Curve(6, "groups of equal reward", s => 100 * s.ZeroVarianceFraction, Palette.Green, legend: true),
+        ];
+        var (before, after) = Ends([.. history.Select(s => s.Update.Entropy)]);
+        var (_, kl) = Ends([.. history.Select(s => s.Update.Kl)]);
+        var (_, clipped) = Ends([.. history.Select(s => s.Update.ClipLow + s.Update.ClipHigh)]);
+        var title = $"Entropy {Short(before)} → {Short(after)} nats, KL {Short(kl)} nats, {Percent(clipped)} clipped after {Count(history.Count, "iteration")} of {history.Algorithm}";
+        return Chart.Of(title, Layouts.Of(title, panels, columns: 3, legend: true, height: 480), traces);
+    }
+
+    /// <summary>Mean and longest response per iteration, tokens; the title says how many were cut off at the end.</summary>
+    /// <param name="history">The run.</param>
+    /// <exception cref="ArgumentException">The history has no steps.</exception>
+    public static Chart Lengths(TrainingHistory history)
+    {
+        Checked(history);
+        var stride = Thinning.Stride(history.Count, CurvePoints);
+        var x = Thinning.Average(Iterations(history), stride);
+        double[] means = [.. history.Select(s => s.Rollouts.MeanResponseLength)];
+        var colour = Palette.For([history.Algorithm])[0];
+        Trace[] traces =
+        [
+            Traces.Line("longest", x, Thinning.Average([.. history.Select(s => (double)s.Rollouts.MaxResponseLength)], stride), Palette.Grey, width: 1),
+            Traces.Line("mean", x, Thinning.Average(means, stride), colour),
+        ];
+        var (first, last) = Ends(means);
+        var (_, cut) = Ends([.. history.Select(s => s.Rollouts.TruncatedFraction)]);
+        var title = $"Mean response {Short(first)} → {Short(last)} tokens in {Count(history.Count, "iteration")} of {history.Algorithm}; {Percent(cut)} truncated at the end";
+        return Chart.Of(title, Layouts.Of(title, new Panel(Thinning.IterationTitle(stride), "sampled tokens per trajectory", FromZero: true)), traces);
+    }
+
+    /// <summary>Mean of each objective per iteration, in the order of their names.</summary>
+    /// <param name="history">The run.</param>
+    /// <exception cref="ArgumentException">The history has no steps, or its steps no objectives.</exception>
+    public static Chart Objectives(TrainingHistory history)
+    {
+        var names = Checked(history).SelectMany(s => s.ObjectiveMeans.Keys).Distinct().Order(StringComparer.Ordinal).ToArray();
+        if (names.Length == 0)
+        {
+            throw new ArgumentException("No step of the history has an objective.", nameof(history));
+        }
+
+        var stride = Thinning.Stride(history.Count, Math.Max(40, CurvePoints / ((names.Length + 1) / 2)));
+        var x = Thinning.Average(Iterations(history), stride);
+        var values = names.Select(n => history.Select(s => s.ObjectiveMeans.TryGetValue(n, out var mean) ? mean : double.NaN).ToArray()).ToArray();
+        var colours = Palette.For(names);
+        var title = string.Join(", ", names.Take(4).Select((n, i) => $"{n} {Short(Ends(values[i]).First)} → {Short(Ends(values[i]).Last)}")) + (names.Length > 4 ? ", …" : "") + $" in {Count(history.Count, "iteration")} of {history.Algorithm}";
+        return Chart.Of(title, Layouts.Of(title, new Panel(Thinning.IterationTitle(stride), "mean of the objective")), names.Select((n, i) => Traces.Line(n, x, Thinning.Average(values[i], stride), colours[i])));
+    }
+}

@@ -1,0 +1,69 @@
+using Plotly.NET;
+using RlPrimitives.Algorithms;
+using RlPrimitives.Notebooks.Charts;
+using static RlPrimitives.Notebooks.Formatting.Numbers;
+
+namespace RlPrimitives.Notebooks;
+
+public static partial class Show
+{
+    private const int CurvePoints = 300;
+
+    /// <summary>
+    /// Mean reward per iteration with a band of one standard deviation of the trajectories. The title compares the first and the last iterations
+    /// (a tenth of the run at either end, at least 1, at most 5) and says whether a prediction was met.
+    /// </summary>
+    /// <param name="history">The run.</param>
+    /// <param name="predicted">The mean reward predicted for the end of the run; dashed.</param>
+    /// <param name="tolerance">Half-width of the prediction; 0 gives no verdict.</param>
+    /// <exception cref="ArgumentException">The history has no steps.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The tolerance is negative or not finite.</exception>
+    public static Chart RewardCurve(TrainingHistory history, double? predicted = null, double tolerance = 0)
+    {
+        Checked(history);
+        if (!(tolerance >= 0) || double.IsInfinity(tolerance))
+        {
+            throw new ArgumentOutOfRangeException(nameof(tolerance), tolerance, "The tolerance must be finite and at least 0.");
+        }
+
+        var stride = Thinning.Stride(history.Count, CurvePoints);
+        double[] x = Thinning.Average(Iterations(history), stride);
+        double[] means = [.. history.Select(s => s.RewardMean)], stds = [.. history.Select(s => s.RewardStd)];
+        double[] mean = Thinning.Average(means, stride), std = Thinning.Average(stds, stride);
+        var colour = Palette.For([history.Algorithm])[0];
+        double[] wide = x.Length > 1 ? x : [x[0] - 0.5, x[0] + 0.5]; // One iteration still gets a band that can be seen.
+        double[] Wide(Func<double, double, double> edge) => [.. wide.Select((_, i) => edge(mean[Math.Min(i, mean.Length - 1)], std[Math.Min(i, std.Length - 1)]))];
+        var traces = new List<Trace>
+        {
+            Traces.Band("±1 std of the trajectories", wide, Wide((m, s) => m - s), Wide((m, s) => m + s), colour),
+            Traces.Line("mean reward", x, mean, colour),
+        };
+        if (predicted is { } value)
+        {
+            double[] ends = [wide[0], wide[^1]];
+            if (tolerance > 0)
+            {
+                traces.Add(Traces.Band("tolerance", ends, [value - tolerance, value - tolerance], [value + tolerance, value + tolerance], Palette.Grey, legend: false));
+            }
+
+            traces.Add(Traces.Line("predicted " + Short(value) + (tolerance > 0 ? " ± " + Short(tolerance) : ""), ends, [value, value], Palette.Grey, "dash", 1.5));
+        }
+
+        var (first, last) = Ends(means);
+        var change = history.Count == 1 ? $"{Short(last)} after" : $"{Short(first)} → {Short(last)} in";
+        var title = $"Mean reward {change} {Count(history.Count, "iteration")} of {history.Algorithm}" + Verdict(last, predicted, tolerance);
+        return Chart.Of(title, Layouts.Of(title, new Panel(Thinning.IterationTitle(stride), "reward per trajectory")), traces);
+    }
+
+    private static (double First, double Last) Ends(double[] values)
+    {
+        var window = Thinning.EndWindow(values.Length);
+        return (Thinning.Mean(values[..window]), Thinning.Mean(values[^window..]));
+    }
+
+    private static string Verdict(double observed, double? predicted, double tolerance) => predicted is not { } value ? ""
+        : tolerance == 0 ? $"; predicted {Short(value)}"
+        : $"; predicted {Short(value)} ± {Short(tolerance)}: {(Math.Abs(observed - value) <= tolerance ? "met" : "not met")}";
+
+    private static string Count(int count, string noun) => FormattableString.Invariant($"{count} {noun}{(count == 1 ? "" : "s")}");
+}

@@ -1,0 +1,134 @@
+using System.Text.Json.Nodes;
+using RlPrimitives.Notebooks.Charts;
+
+namespace RlPrimitives.Notebooks.Svg;
+
+/// <summary>
+/// A Plotly figure as a static drawing, for readers whose viewer runs no script: lines, dots, bands, bars and histograms on one or several pairs
+/// of axes, with ticks, titles, legend and texts. Other kinds of series are named, not drawn.
+/// </summary>
+internal static class SvgFigure
+{
+    private const double Width = 720;
+
+    public static string Draw(JsonObject figure)
+    {
+        var layout = figure["layout"];
+        var height = layout.At("height").Number(360);
+        double left = layout.At("margin", "l").Number(64), right = Width - layout.At("margin", "r").Number(24);
+        double top = layout.At("margin", "t").Number(60), bottom = height - layout.At("margin", "b").Number(52);
+        var axes = new Dictionary<string, SvgAxis>();
+        SvgAxis Axis(string name) => axes.TryGetValue(name, out var known) ? known : axes[name] = name[0] == 'x'
+            ? new SvgAxis(layout.At("xaxis" + name[1..]), name, left, right)
+            : new SvgAxis(layout.At("yaxis" + name[1..]), name, bottom, top);
+
+        var traces = figure["data"].Items().OfType<JsonObject>().Select((trace, i) => new SvgTrace(
+            trace, Axis(trace["xaxis"].Text() ?? "x"), Axis(trace["yaxis"].Text() ?? "y"), Palette.Colours[i % Palette.Colours.Length])).ToArray();
+        var svg = new SvgWriter(Width, height);
+        foreach (var trace in traces.Where(t => t.IsDrawn))
+        {
+            trace.Measure();
+        }
+
+        foreach (var axis in axes.Values)
+        {
+            axis.Fit(axis.Name[0] == 'y' || traces.Any(t => t.X == axis && t.NeedsRoom) ? 0.05 : 0);
+        }
+
+        foreach (var (x, y) in traces.Where(t => t.IsDrawn).Select(t => (t.X, t.Y)).Distinct())
+        {
+            DrawAxes(svg, x, y);
+        }
+
+        DrawTraces(svg, traces, layout.At("barmode").Text() == "overlay");
+        var lines = PlotlyText.Lines(layout.Title());
+        for (var i = 0; i < lines.Length; i++)
+        {
+            svg.Text(left, 22 + (i * 18), lines[i], 14);
+        }
+
+        if (layout.At("showlegend") is not JsonValue shown || shown.GetValue<bool>())
+        {
+            DrawLegend(svg, [.. traces.Where(t => t.InLegend && t.Name.Length > 0)], left, right, top - ((layout.At("legend", "y").Number(1.02) - 1) * (bottom - top)) - 8);
+        }
+
+        foreach (var note in layout.At("annotations").Items())
+        {
+            // On paper a place is a share of the drawing, on an axis a value (a label's is its index).
+            double At(string name, double from, double to) => note.At(name + "ref").Text() == "paper"
+                ? from + (note.At(name).Number(0) * (to - from))
+                : axes.TryGetValue(note.At(name + "ref").Text() ?? name, out var axis) ? axis.Place(note.At(name).Number(0)) : from;
+            var anchor = note.At("xanchor").Text() switch { "left" => "start", "right" => "end", _ => "middle" };
+            svg.Text(At("x", left, right), At("y", bottom, top) - 5, PlotlyText.Plain(note.At("text").Text() ?? ""), 12, anchor);
+        }
+
+        var strange = traces.Where(t => !t.IsDrawn).Select(t => t.Kind).Distinct().ToArray();
+        if (strange.Length > 0)
+        {
+            svg.Text((left + right) / 2, (top + bottom) / 2, $"Open the notebook to see this part ({string.Join(", ", strange)}).", 12, "middle");
+        }
+
+        return svg.ToString();
+    }
+
+    private static void DrawAxes(SvgWriter svg, SvgAxis x, SvgAxis y)
+    {
+        foreach (var (value, label) in y.Ticks(42, least: 4))
+        {
+            svg.Line(x.Start, y.Place(value), x.End, y.Place(value), Palette.Grey, opacity: 0.25);
+            svg.Text(x.Start - 6, y.Place(value) + 4, label, 11, "end");
+        }
+
+        foreach (var (value, label) in x.Ticks(70, least: 3))
+        {
+            svg.Line(x.Place(value), y.Start, x.Place(value), y.Start + 4, Palette.Grey, opacity: 0.5);
+            svg.Text(x.Place(value), y.Start + 17, label, 11, "middle");
+        }
+
+        svg.Line(x.Start, y.Start, x.End, y.Start, Palette.Grey, opacity: 0.5);
+        svg.Text((x.Start + x.End) / 2, y.Start + 36, x.Title, 12, "middle");
+        svg.Text(x.Start - 46, (y.Start + y.End) / 2, y.Title, 12, "middle", upright: true);
+    }
+
+    private static void DrawTraces(SvgWriter svg, SvgTrace[] traces, bool overlay)
+    {
+        SvgTrace? before = null;
+        foreach (var trace in traces.Where(t => t.IsDrawn))
+        {
+            if (trace.IsBar)
+            {
+                var beside = overlay ? [trace] : traces.Where(t => t.IsBar && t.X == trace.X && t.Y == trace.Y).ToArray();
+                var share = (overlay ? 0.95 : 0.8) / beside.Length;
+                trace.DrawBars(svg, (Array.IndexOf(beside, trace) - ((beside.Length - 1) / 2.0)) * share, share);
+            }
+            else
+            {
+                trace.DrawLine(svg, before);
+            }
+
+            before = trace;
+        }
+    }
+
+    private static void DrawLegend(SvgWriter svg, SvgTrace[] traces, double left, double right, double y)
+    {
+        if (traces.Length < 2)
+        {
+            return;
+        }
+
+        var x = left;
+        foreach (var trace in traces)
+        {
+            var width = 42 + SvgWriter.Width(trace.Name, 11);
+            if (x > left && x + width > right)
+            {
+                (x, y) = (left, y + 16);
+            }
+
+            trace.DrawSwatch(svg, x, y);
+            svg.Text(x + 26, y + 4, trace.Name, 11);
+            x += width;
+        }
+    }
+}

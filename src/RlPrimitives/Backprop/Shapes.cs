@@ -1,0 +1,18 @@
+using System.Runtime.CompilerServices;
+using static TorchSharp.torch;
+
+namespace RlPrimitives.Backprop;
+
+/// <summary>Shape checks: a mismatch inside libtorch can end the process, so it is found here first.</summary>
+internal static class Shapes
+{
+    /// <exception cref="ArgumentException">The shapes differ; the message gives both.</exception>
+    public static void CheckEqual(
+        Tensor first, Tensor second, [CallerArgumentExpression(nameof(first))] string firstName = "", [CallerArgumentExpression(nameof(second))] string secondName = "")
+    {
+        if (!first.shape.AsSpan().SequenceEqual(second.shape))
+        {
+            throw new ArgumentException($"{firstName} has shape [{string.Join(", ", first.shape)}], {secondName} [{string.Join(", ", second.shape)}]; they must be equal.");
+        }
+    }
+}

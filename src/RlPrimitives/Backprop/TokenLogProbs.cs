@@ -1,0 +1,139 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace RlPrimitives.Backprop;
+
+/// <summary>Log-probs (nats) of given tokens and the entropy at each place, from features and the output head, in chunks.</summary>
+/// <remarks>
+/// Logits of a whole batch, [M, V] in float32, would be by far the largest tensor of a training step. Here only a chunk exists at a time:
+/// the forward pass keeps nothing of it (unless one chunk is all), the backward pass makes it again.
+/// </remarks>
+public static class TokenLogProbs
+{
+    private const long LogitsAtOnce = 16 << 20; // floats: 64 MB
+
+    /// <summary>Log-probs and entropies with gradients for features and head.</summary>
+    /// <param name="hidden">Features, [M, D].</param>
+    /// <param name="head">Output head, [V, D].</param>
+    /// <param name="targets">Ids in [0, V), int64 [M].</param>
+    /// <param name="temperature">Divides the logits, above 0.</param>
+    /// <param name="withEntropy">Whether the entropy is wanted; it costs two more passes over the logits.</param>
+    /// <param name="logitsAtOnce">Most logits in memory at once, floats.</param>
+    /// <returns>[2, M]: log-probs; entropies, nats (zeros where not wanted).</returns>
+    /// <exception cref="ArgumentException">A shape does not fit.</exception>
+    public static Tensor Compute(Tensor hidden, Tensor head, Tensor targets, double temperature = 1, bool withEntropy = true, long logitsAtOnce = LogitsAtOnce)
+    {
+        if (hidden.dim() != 2 || head.dim() != 2 || targets.dim() != 1 || hidden.size(1) != head.size(1) || hidden.size(0) != targets.size(0))
+        {
+            throw new ArgumentException($"hidden [{string.Join(", ", hidden.shape)}] must be [M, D], head [{string.Join(", ", head.shape)}] [V, D] and " +
+                $"targets [{string.Join(", ", targets.shape)}] [M].", nameof(hidden));
+        }
+
+        if (!(temperature > 0))
+        {
+            throw new ArgumentOutOfRangeException(nameof(temperature), temperature, "Temperature must be above 0: greedy samples have no gradient.");
+        }
+
+        return Function.apply(hidden, head, targets, temperature, withEntropy, (int)Math.Max(1, logitsAtOnce / head.size(0)));
+    }
+
+    private static Tensor LogSoftmax(Tensor hidden, Tensor head, double temperature)
+    {
+        var logits = nn.functional.linear(hidden, head);
+        if (logits.dtype != ScalarType.Float32)
+        {
+            logits = logits.to(ScalarType.Float32);
+        }
+
+        return (temperature == 1 ? logits : logits.div_(temperature)).log_softmax(1);
+    }
+
+    private sealed class Function : autograd.SingleTensorFunction<Function>
+    {
+        public override string Name => nameof(TokenLogProbs);
+
+        public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        {
+            var (hidden, head, targets) = ((Tensor)vars[0], (Tensor)vars[1], (Tensor)vars[2]);
+            var (temperature, withEntropy, chunk) = ((double)vars[3], (bool)vars[4], (int)vars[5]);
+            using var scope = NewDisposeScope();
+            using var _ = no_grad();
+            var count = hidden.size(0);
+            var result = zeros([2, count], dtype: ScalarType.Float32, device: hidden.device);
+            Tensor? kept = null;
+            for (long start = 0; start < count; start += chunk)
+            {
+                using var step = NewDisposeScope();
+                var size = Math.Min(chunk, count - start);
+                var logProbs = LogSoftmax(hidden.narrow(0, start, size), head, temperature);  // [c, V]
+                result[0].narrow(0, start, size).copy_(logProbs.gather(1, targets.narrow(0, start, size).unsqueeze(1)).squeeze(1));
+                if (withEntropy)
+                {
+                    result[1].narrow(0, start, size).copy_(logProbs.exp().mul_(logProbs).sum(1).neg_());
+                }
+
+                kept = size == count ? logProbs.MoveToOuterDisposeScope() : null;
+            }
+
+            ctx.save_data("temperature", temperature);
+            ctx.save_data("chunk", chunk);
+            // Only inputs may go through save_for_backward; what was computed here is handed over as it is, and freed by the backward pass.
+            ctx.save_for_backward([hidden, head, targets]);
+            ctx.save_data("computed", new Computed(withEntropy ? result[1].clone().DetachFromDisposeScope() : null, kept?.DetachFromDisposeScope()));
+            return result.MoveToOuterDisposeScope();
+        }
+
+        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+        {
+            using var scope = NewDisposeScope();
+            using var _ = no_grad();
+            var saved = ctx.get_saved_variables();
+            var (hidden, head, targets) = (saved[0], saved[1], saved[2]);
+            using var computed = (Computed)ctx.get_data("computed");
+            var (entropies, kept) = computed;
+            var temperature = (double)ctx.get_data("temperature");
+            var chunk = (int)ctx.get_data("chunk");
+            var count = hidden.size(0);
+            var entropyMatters = entropies is not null && grad_output[1].count_nonzero().item<long>() > 0;
+            Tensor hiddenGradient = empty_like(hidden), headGradient = zeros_like(head);
+            for (long start = 0; start < count; start += chunk)
+            {
+                using var step = NewDisposeScope();
+                var size = Math.Min(chunk, count - start);
+                var features = hidden.narrow(0, start, size);
+                var logProbs = kept ?? LogSoftmax(features, head, temperature);  // [c, V]
+                var byLogProb = grad_output[0].narrow(0, start, size).unsqueeze(1);  // [c, 1]
+                var probs = logProbs.exp();  // [c, V]
+                // ∂lp/∂z = onehot − p;  ∂H/∂z = −p·(log p + H)
+                Tensor logitsGradient;
+                if (entropyMatters)
+                {
+                    var byEntropy = grad_output[1].narrow(0, start, size).unsqueeze(1);
+                    var entropy = entropies!.narrow(0, start, size).unsqueeze(1);
+                    logitsGradient = probs.mul_(logProbs.add(entropy).mul_(byEntropy).add_(byLogProb)).neg_();
+                }
+                else
+                {
+                    logitsGradient = probs.mul_(byLogProb).neg_();
+                }
+
+                logitsGradient.scatter_add_(1, targets.narrow(0, start, size).unsqueeze(1), byLogProb);
+                logitsGradient = (temperature == 1 ? logitsGradient : logitsGradient.div_(temperature)).to(head.dtype);
+                hiddenGradient.narrow(0, start, size).copy_(logitsGradient.mm(head));
+                headGradient.addmm_(logitsGradient.t(), features, 1, 1);
+            }
+
+            return [hiddenGradient.MoveToOuterDisposeScope(), headGradient.MoveToOuterDisposeScope(), null!, null!, null!, null!];
+        }
+    }
+
+    /// <summary>What the forward pass hands to the backward pass: entropies [M], and all log-probs [M, V] where one chunk held them.</summary>
+    private sealed record Computed(Tensor? Entropies, Tensor? LogProbs) : IDisposable
+    {
+        public void Dispose()
+        {
+            Entropies?.Dispose();
+            LogProbs?.Dispose();
+        }
+    }
+}

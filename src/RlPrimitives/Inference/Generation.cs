@@ -1,0 +1,21 @@
+namespace RlPrimitives.Inference;
+
+/// <summary>One prompt to answer.</summary>
+/// <param name="PromptIds">Its ids, at least one.</param>
+/// <param name="Options">How to sample.</param>
+/// <param name="Random">The row's own random stream: token t is drawn with its t-th number, whatever else is in the batch.</param>
+/// <param name="OnToken">Called on the backend's thread for each token, in order; must return at once. Null for none.</param>
+public sealed record GenerationRequest(int[] PromptIds, SamplingOptions Options, RandomStream Random, Action<GeneratedToken>? OnToken = null);
+
+/// <summary>One sampled token as it appears.</summary>
+/// <param name="Id">The id.</param>
+/// <param name="LogProb">Nats, of the distribution sampled from.</param>
+public readonly record struct GeneratedToken(int Id, float LogProb);
+
+/// <summary>One response.</summary>
+/// <param name="PromptIds">The ids answered to.</param>
+/// <param name="TokenIds">The sampled ids, a stop token included.</param>
+/// <param name="LogProbs">One for each sampled id, nats, of the distribution actually sampled from.</param>
+/// <param name="Text">The response as text, without stop token or stop string.</param>
+/// <param name="StopReason">Why it ended.</param>
+public sealed record Generation(int[] PromptIds, int[] TokenIds, float[] LogProbs, string Text, StopReason StopReason);

@@ -1,0 +1,176 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using RlPrimitives.Models;
+using RlPrimitives.Models.Tokenizers;
+
+namespace RlPrimitives.Inference;
+
+/// <summary>A model one can ask: text or tokens in, sampled tokens with their log-probs out. Concurrent callers are batched.</summary>
+public sealed class InferenceModule : IDisposable
+{
+    private readonly CausalLM? model;
+    private long calls;
+
+    /// <summary>An inference module over any backend.</summary>
+    /// <param name="backend">Where tokens come from; owned.</param>
+    /// <param name="tokenizer">Text to ids and back.</param>
+    public InferenceModule(IInferenceBackend backend, ITokenizer tokenizer)
+    {
+        Backend = backend;
+        Tokenizer = tokenizer;
+    }
+
+    /// <summary>An inference module over a local model.</summary>
+    /// <param name="model">The model; owned, shared with trainers.</param>
+    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="maxConcurrency">Sequences decoded at once.</param>
+    public InferenceModule(CausalLM model, ITokenizer tokenizer, int maxConcurrency = 128)
+        : this(new HuggingFaceBackend(model, tokenizer, maxConcurrency), tokenizer) => this.model = model;
+
+    /// <summary>Where tokens come from.</summary>
+    public IInferenceBackend Backend { get; }
+
+    /// <summary>Text to ids and back.</summary>
+    public ITokenizer Tokenizer { get; }
+
+    /// <summary>Seed of the streams of calls that name none; set it for repeatable answers.</summary>
+    public ulong Seed { get; set; }
+
+    /// <summary>The local model, for training.</summary>
+    /// <exception cref="InvalidOperationException">The backend is remote: it has no weights here.</exception>
+    public CausalLM Model => model ?? throw new InvalidOperationException($"{Backend.GetType().Name} has no local model; load one with InferenceModule.FromPretrainedAsync.");
+
+    /// <summary>Loads a Hugging Face folder: configuration, weights, tokenizer.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="device">"cpu", "cuda" or "cuda:1"; null for CPU.</param>
+    /// <param name="maxConcurrency">Sequences decoded at once.</param>
+    /// <param name="cancellationToken">Ends the wait before anything is loaded.</param>
+    public static Task<InferenceModule> FromPretrainedAsync(
+        string folder, string? device = null, int maxConcurrency = 128, CancellationToken cancellationToken = default) =>
+        Task.Run(() => FromPretrained(folder, device, maxConcurrency), cancellationToken);
+
+    /// <summary>Generates one response to a text.</summary>
+    /// <param name="prompt">The text.</param>
+    /// <param name="options">How to sample; null for the model's own distribution.</param>
+    /// <param name="cancellationToken">Ends the generation.</param>
+    public async Task<Generation> GenerateAsync(string prompt, SamplingOptions? options = null, CancellationToken cancellationToken = default) =>
+        (await GenerateAsync([prompt], options, cancellationToken).ConfigureAwait(false))[0];
+
+    /// <summary>Generates one response to each text, all at once.</summary>
+    /// <param name="prompts">Texts of any lengths.</param>
+    /// <param name="options">How to sample; null for the model's own distribution.</param>
+    /// <param name="cancellationToken">Ends the generation.</param>
+    public Task<IReadOnlyList<Generation>> GenerateAsync(IReadOnlyList<string> prompts, SamplingOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        var root = NextStream();
+        return GenerateAsync(
+            prompts.Select((p, i) => new GenerationRequest(
+                Tokenizer.Encode(p, addSpecialTokens: true), options ?? new SamplingOptions(), RandomStream.For(root.Seed, root.Stream, (ulong)i))).ToArray(),
+            cancellationToken);
+    }
+
+    /// <summary>Generates one response to each request, tokens in and tokens out.</summary>
+    public Task<IReadOnlyList<Generation>> GenerateAsync(IReadOnlyList<GenerationRequest> requests, CancellationToken cancellationToken = default) =>
+        Backend.GenerateAsync(requests, cancellationToken);
+
+    /// <summary>The response to a text, piece by piece as it is sampled; a piece never splits a character. Leaving the loop ends the generation.</summary>
+    /// <param name="prompt">The text.</param>
+    /// <param name="options">How to sample; null for the model's own distribution.</param>
+    /// <param name="cancellationToken">Ends the generation.</param>
+    public async IAsyncEnumerable<string> StreamAsync(
+        string prompt, SamplingOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        options ??= new SamplingOptions();
+        using var left = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var tokens = Channel.CreateUnbounded<GeneratedToken>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+        var request = new GenerationRequest(Tokenizer.Encode(prompt, addSpecialTokens: true), options, NextStream(), t => tokens.Writer.TryWrite(t));
+        var generation = Complete();
+        try
+        {
+            var decoder = Tokenizer.CreateStreamingDecoder();
+            var shown = 0;
+            // What might be the beginning of a stop string is held back until it is known not to be one.
+            var hold = options.StopStrings.IsDefaultOrEmpty ? 0 : options.StopStrings.Max(s => s.Length) - 1;
+            var pending = "";
+            await foreach (var token in tokens.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
+            {
+                pending += decoder.Append(token.Id);
+                if (pending.Length > hold)
+                {
+                    var piece = pending[..^hold];
+                    if (char.IsHighSurrogate(piece[^1]))
+                    {
+                        piece = piece[..^1];
+                    }
+
+                    if (piece.Length > 0 && !options.StopStrings.Any(s => pending.Contains(s, StringComparison.Ordinal)))
+                    {
+                        pending = pending[piece.Length..];
+                        shown += piece.Length;
+                        yield return piece;
+                    }
+                }
+            }
+
+            var text = (await generation.ConfigureAwait(false)).Text;
+            if (text.Length > shown)
+            {
+                yield return text[shown..];
+            }
+        }
+        finally
+        {
+            await left.CancelAsync().ConfigureAwait(false);
+        }
+
+        async Task<Generation> Complete()
+        {
+            try
+            {
+                return (await Backend.GenerateAsync([request], left.Token).ConfigureAwait(false))[0];
+            }
+            finally
+            {
+                tokens.Writer.TryComplete();
+            }
+        }
+    }
+
+    /// <summary>Log-probs (nats) of given responses, as generation with the same options would have reported them.</summary>
+    /// <param name="prompts">Ids before each response.</param>
+    /// <param name="responses">Ids to score.</param>
+    /// <param name="options">Temperature, filters and penalty; null for the model's own distribution.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public Task<float[][]> GetLogProbsAsync(
+        IReadOnlyList<int[]> prompts, IReadOnlyList<int[]> responses, SamplingOptions? options = null, CancellationToken cancellationToken = default) =>
+        Backend.GetLogProbsAsync(prompts, responses, options ?? new SamplingOptions(), cancellationToken);
+
+    /// <summary>Logits of the token after each text, [B][V].</summary>
+    public Task<float[][]> GetLogitsAsync(IReadOnlyList<string> prompts, CancellationToken cancellationToken = default) =>
+        Backend.GetLogitsAsync(prompts.Select(p => Tokenizer.Encode(p, addSpecialTokens: true)).ToArray(), cancellationToken);
+
+    /// <summary>Writes model and tokenizer as a Hugging Face folder.</summary>
+    /// <param name="folder">The folder, made if absent.</param>
+    public void Save(string folder)
+    {
+        Model.Save(folder);
+        (Tokenizer as HuggingFaceTokenizer ?? throw new InvalidOperationException($"{Tokenizer.GetType().Name} cannot be saved.")).Save(folder);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Backend.Dispose();
+        model?.Dispose();
+    }
+
+    /// <summary>The stream of the next generation: the current trajectory's inside a rollout, otherwise numbered by call.</summary>
+    internal RandomStream NextStream() => AdmissionGate.Current?.NextStream() ?? RandomStream.For(Seed, (ulong)Interlocked.Increment(ref calls));
+
+    private static InferenceModule FromPretrained(string folder, string? device, int maxConcurrency)
+    {
+        var tokenizer = HuggingFaceTokenizer.FromPretrained(folder);
+        var model = CausalLM.FromPretrained(folder, device is null ? null : new TorchSharp.torch.Device(device));
+        return new InferenceModule(model, tokenizer, maxConcurrency);
+    }
+}

@@ -1,0 +1,169 @@
+using RlPrimitives.Models.Attention;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace RlPrimitives.Models.Architectures;
+
+/// <summary>GPT-2 (Radford et al. 2019): learned positions, LayerNorm before each block, GELU.</summary>
+internal sealed class Gpt2LMHeadModel : nn.Module, ICausalModel
+{
+    private const string Prefix = "transformer.";
+
+    public readonly Gpt2Model transformer;
+    public readonly Dense? lm_head;
+    private readonly FusedDense head;
+
+    public Gpt2LMHeadModel(ModelConfig config)
+        : base(nameof(Gpt2LMHeadModel))
+    {
+        Config = config;
+        transformer = new Gpt2Model(config);
+        lm_head = config.TiedEmbeddings ? null : new Dense(config.Width, config.VocabularySize, false);
+        head = new FusedDense(() => (HeadWeight, null));
+        RegisterComponents();
+    }
+
+    public ModelConfig Config { get; }
+
+    public Parameter HeadWeight => lm_head?.weight ?? transformer.wte.weight;
+
+    public IEnumerable<(string Name, Parameter Parameter)> NamedParameters => named_parameters().Select(p => (p.name, p.parameter));
+
+    public Tensor Hidden(PackedTokens tokens, IAttention attention, long? weightsVersion) => transformer.Forward(tokens, attention);
+
+    public Tensor Logits(Tensor hidden, long? weightsVersion) =>
+        weightsVersion is { } version ? head.Forward(hidden, version) : nn.functional.linear(hidden, HeadWeight);
+
+    // Files on the hub leave the prefix out and hold the causal masks, which are no weights.
+    public string? ParameterNameOf(string checkpointName) =>
+        checkpointName.EndsWith(".attn.bias", StringComparison.Ordinal) || checkpointName.EndsWith(".attn.masked_bias", StringComparison.Ordinal)
+            || (checkpointName == "lm_head.weight" && Config.TiedEmbeddings) ? null
+        : checkpointName.StartsWith(Prefix, StringComparison.Ordinal) || checkpointName == "lm_head.weight" ? checkpointName
+        : Prefix + checkpointName;
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            head.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+}
+
+internal sealed class Gpt2Model : nn.Module
+{
+    public readonly EmbeddingTable wte;
+    public readonly EmbeddingTable wpe;
+    public readonly ModuleList<Gpt2Block> h;
+    public readonly LayerNormWeights ln_f;
+
+    public Gpt2Model(ModelConfig config)
+        : base(nameof(Gpt2Model))
+    {
+        wte = new EmbeddingTable(config.VocabularySize, config.Width);
+        wpe = new EmbeddingTable(config.ContextLength, config.Width);
+        h = new ModuleList<Gpt2Block>(Enumerable.Range(0, config.Layers).Select(i => new Gpt2Block(config, i)).ToArray());
+        ln_f = new LayerNormWeights(config.Width, config.NormEpsilon);
+        RegisterComponents();
+    }
+
+    public Tensor Forward(PackedTokens tokens, IAttention attention)
+    {
+        var x = wte.Forward(tokens.Ids) + wpe.Forward(tokens.Positions);  // [N, D]
+        foreach (var block in h)
+        {
+            x = block.Forward(x, attention);
+        }
+
+        return ln_f.Forward(x);  // [N, D]
+    }
+}
+
+internal sealed class Gpt2Block : nn.Module
+{
+    public readonly LayerNormWeights ln_1;
+    public readonly Gpt2Attention attn;
+    public readonly LayerNormWeights ln_2;
+    public readonly Gpt2Mlp mlp;
+
+    public Gpt2Block(ModelConfig config, int index)
+        : base(nameof(Gpt2Block))
+    {
+        ln_1 = new LayerNormWeights(config.Width, config.NormEpsilon);
+        attn = new Gpt2Attention(config, index);
+        ln_2 = new LayerNormWeights(config.Width, config.NormEpsilon);
+        mlp = new Gpt2Mlp(config);
+        RegisterComponents();
+    }
+
+    public Tensor Forward(Tensor x, IAttention attention)
+    {
+        using var scope = NewDisposeScope();
+        var attended = x + attn.Forward(ln_1.Forward(x), attention);  // [N, D]
+        return (attended + mlp.Forward(ln_2.Forward(attended))).MoveToOuterDisposeScope();  // [N, D]
+    }
+}
+
+internal sealed class Gpt2Attention : nn.Module
+{
+    public readonly TransposedDense c_attn;
+    public readonly TransposedDense c_proj;
+    private readonly ModelConfig config;
+    private readonly int index;
+
+    public Gpt2Attention(ModelConfig config, int index)
+        : base(nameof(Gpt2Attention))
+    {
+        this.config = config;
+        this.index = index;
+        c_attn = new TransposedDense(config.Width, 3 * config.Width);
+        c_proj = new TransposedDense(config.Width, config.Width);
+        RegisterComponents();
+    }
+
+    public Tensor Forward(Tensor x, IAttention attention)
+    {
+        var heads = c_attn.Forward(x).view(x.size(0), 3 * config.Heads, config.HeadDimension);  // [N, 3·H, hd]
+        return c_proj.Forward(attention.Attend(
+            index, heads.narrow(1, 0, config.Heads), heads.narrow(1, config.Heads, config.Heads), heads.narrow(1, 2 * config.Heads, config.Heads)));
+    }
+}
+
+internal sealed class Gpt2Mlp : nn.Module
+{
+    public readonly TransposedDense c_fc;
+    public readonly TransposedDense c_proj;
+    private readonly GELU.Approximate approximation;
+
+    public Gpt2Mlp(ModelConfig config)
+        : base(nameof(Gpt2Mlp))
+    {
+        c_fc = new TransposedDense(config.Width, config.FeedForwardWidth);
+        c_proj = new TransposedDense(config.FeedForwardWidth, config.Width);
+        approximation = config.ExactGelu ? GELU.Approximate.none : GELU.Approximate.tanh;
+        RegisterComponents();
+    }
+
+    public Tensor Forward(Tensor x) => c_proj.Forward(nn.functional.gelu(c_fc.Forward(x), approximation, inplace: false));
+}
+
+/// <summary>x·W + b with weight [in, out]: what GPT-2 calls Conv1D. Already the layout that is fast at small N.</summary>
+internal sealed class TransposedDense : nn.Module
+{
+    public readonly Parameter weight;
+    public readonly Parameter bias;
+
+    public TransposedDense(int inFeatures, int outFeatures)
+        : base(nameof(TransposedDense))
+    {
+        weight = Weights.Empty(inFeatures, outFeatures);
+        bias = Weights.Empty(outFeatures);
+        RegisterComponents();
+    }
+
+    /// <summary>[N, in] → [N, out]</summary>
+    public Tensor Forward(Tensor x) => bias.addmm(x, weight, 1, 1);
+}

@@ -1,0 +1,227 @@
+using RlPrimitives.Models.Attention;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace RlPrimitives.Models.Architectures;
+
+/// <summary>Llama and its relatives, which differ by configuration: Llama 2/3, Mistral, Qwen2/2.5 (biases), Qwen3 (norms on query and key).</summary>
+internal sealed class LlamaForCausalLM : nn.Module, ICausalModel
+{
+    public readonly LlamaModel model;
+    public readonly Dense? lm_head;
+    private readonly FusedDense head;
+
+    public LlamaForCausalLM(ModelConfig config)
+        : base(nameof(LlamaForCausalLM))
+    {
+        Config = config;
+        model = new LlamaModel(config);
+        lm_head = config.TiedEmbeddings ? null : new Dense(config.Width, config.VocabularySize, false);
+        head = new FusedDense(() => (HeadWeight, null));
+        RegisterComponents();
+    }
+
+    public ModelConfig Config { get; }
+
+    public Parameter HeadWeight => lm_head?.weight ?? model.embed_tokens.weight;
+
+    public IEnumerable<(string Name, Parameter Parameter)> NamedParameters => named_parameters().Select(p => (p.name, p.parameter));
+
+    public Tensor Hidden(PackedTokens tokens, IAttention attention, long? weightsVersion) => model.Forward(tokens, attention, weightsVersion);
+
+    public Tensor Logits(Tensor hidden, long? weightsVersion) =>
+        weightsVersion is { } version ? head.Forward(hidden, version) : nn.functional.linear(hidden, HeadWeight);
+
+    public string? ParameterNameOf(string checkpointName) =>
+        (checkpointName == "lm_head.weight" && Config.TiedEmbeddings) || checkpointName.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal)
+            ? null
+            : checkpointName;
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            head.Dispose();
+            model.DisposeFused();
+        }
+
+        base.Dispose(disposing);
+    }
+}
+
+internal sealed class LlamaModel : nn.Module
+{
+    public readonly EmbeddingTable embed_tokens;
+    public readonly ModuleList<LlamaDecoderLayer> layers;
+    public readonly RmsNorm norm;
+    private readonly Rotary rotary;
+
+    public LlamaModel(ModelConfig config)
+        : base(nameof(LlamaModel))
+    {
+        embed_tokens = new EmbeddingTable(config.VocabularySize, config.Width);
+        layers = new ModuleList<LlamaDecoderLayer>(Enumerable.Range(0, config.Layers).Select(i => new LlamaDecoderLayer(config, i)).ToArray());
+        norm = new RmsNorm(config.Width, config.NormEpsilon);
+        rotary = new Rotary(config);
+        RegisterComponents();
+    }
+
+    public Tensor Forward(PackedTokens tokens, IAttention attention, long? weightsVersion)
+    {
+        var x = embed_tokens.Forward(tokens.Ids);  // [N, D]
+        var angles = rotary.At(tokens.Positions, x.dtype);
+        foreach (var layer in layers)
+        {
+            x = layer.Forward(x, rotary, angles, attention, weightsVersion);
+        }
+
+        return norm.Forward(x);  // [N, D]
+    }
+
+    public void DisposeFused()
+    {
+        rotary.Dispose();
+        foreach (var layer in layers)
+        {
+            layer.self_attn.DisposeFused();
+            layer.mlp.DisposeFused();
+        }
+    }
+}
+
+internal sealed class LlamaDecoderLayer : nn.Module
+{
+    public readonly LlamaAttention self_attn;
+    public readonly LlamaMlp mlp;
+    public readonly RmsNorm input_layernorm;
+    public readonly RmsNorm post_attention_layernorm;
+
+    public LlamaDecoderLayer(ModelConfig config, int index)
+        : base(nameof(LlamaDecoderLayer))
+    {
+        self_attn = new LlamaAttention(config, index);
+        mlp = new LlamaMlp(config);
+        input_layernorm = new RmsNorm(config.Width, config.NormEpsilon);
+        post_attention_layernorm = new RmsNorm(config.Width, config.NormEpsilon);
+        RegisterComponents();
+    }
+
+    public Tensor Forward(Tensor x, Rotary rotary, (Tensor Cos, Tensor Sin) angles, IAttention attention, long? weightsVersion)
+    {
+        using var scope = NewDisposeScope();
+        var attended = x + self_attn.Forward(input_layernorm.Forward(x), rotary, angles, attention, weightsVersion);  // [N, D]
+        return (attended + mlp.Forward(post_attention_layernorm.Forward(attended), weightsVersion)).MoveToOuterDisposeScope();  // [N, D]
+    }
+}
+
+internal sealed class LlamaAttention : nn.Module
+{
+    public readonly Dense q_proj;
+    public readonly Dense k_proj;
+    public readonly Dense v_proj;
+    public readonly Dense o_proj;
+    public readonly RmsNorm? q_norm;
+    public readonly RmsNorm? k_norm;
+    private readonly ModelConfig config;
+    private readonly int index;
+    private readonly FusedDense queryKeyValue;
+    private readonly FusedDense output;
+
+    public LlamaAttention(ModelConfig config, int index)
+        : base(nameof(LlamaAttention))
+    {
+        this.config = config;
+        this.index = index;
+        int queries = config.Heads * config.HeadDimension, keys = config.KeyValueHeads * config.HeadDimension;
+        q_proj = new Dense(config.Width, queries, config.QueryKeyValueBias);
+        k_proj = new Dense(config.Width, keys, config.QueryKeyValueBias);
+        v_proj = new Dense(config.Width, keys, config.QueryKeyValueBias);
+        o_proj = new Dense(queries, config.Width, config.AttentionOutputBias);
+        if (config.Family == ModelFamily.Qwen3)
+        {
+            q_norm = new RmsNorm(config.HeadDimension, config.NormEpsilon);
+            k_norm = new RmsNorm(config.HeadDimension, config.NormEpsilon);
+        }
+
+        queryKeyValue = new FusedDense(q_proj.Current, k_proj.Current, v_proj.Current);
+        output = new FusedDense(o_proj.Current);
+        RegisterComponents();
+    }
+
+    public Tensor Forward(Tensor x, Rotary rotary, (Tensor Cos, Tensor Sin) angles, IAttention attention, long? weightsVersion)
+    {
+        long n = x.size(0), heads = config.Heads, keyHeads = config.KeyValueHeads, hd = config.HeadDimension;
+        Tensor query, key, value;
+        if (weightsVersion is { } version)
+        {
+            var all = queryKeyValue.Forward(x, version).view(n, heads + (2 * keyHeads), hd);  // [N, H + 2·Hkv, hd]
+            value = all.narrow(1, heads + keyHeads, keyHeads);
+            if (q_norm is null)
+            {
+                var rotated = rotary.Rotate(all.narrow(1, 0, heads + keyHeads), angles);  // queries and keys in one go
+                (query, key) = (rotated.narrow(1, 0, heads), rotated.narrow(1, heads, keyHeads));
+            }
+            else
+            {
+                query = rotary.Rotate(q_norm.Forward(all.narrow(1, 0, heads)), angles);
+                key = rotary.Rotate(k_norm!.Forward(all.narrow(1, heads, keyHeads)), angles);
+            }
+
+            return output.Forward(attention.Attend(index, query, key, value), version);  // [N, D]
+        }
+
+        query = q_proj.Forward(x).view(n, heads, hd);
+        key = k_proj.Forward(x).view(n, keyHeads, hd);
+        value = v_proj.Forward(x).view(n, keyHeads, hd);
+        query = rotary.Rotate(q_norm?.Forward(query) ?? query, angles);  // [N, H, hd]
+        key = rotary.Rotate(k_norm?.Forward(key) ?? key, angles);  // [N, Hkv, hd]
+        return o_proj.Forward(attention.Attend(index, query, key, value));  // [N, D]
+    }
+
+    public void DisposeFused()
+    {
+        queryKeyValue.Dispose();
+        output.Dispose();
+    }
+}
+
+/// <summary>down(silu(gate(x)) · up(x)) (Shazeer 2020, arXiv:2002.05202).</summary>
+internal sealed class LlamaMlp : nn.Module
+{
+    public readonly Dense gate_proj;
+    public readonly Dense up_proj;
+    public readonly Dense down_proj;
+    private readonly int inner;
+    private readonly FusedDense gateUp;
+    private readonly FusedDense down;
+
+    public LlamaMlp(ModelConfig config)
+        : base(nameof(LlamaMlp))
+    {
+        inner = config.FeedForwardWidth;
+        gate_proj = new Dense(config.Width, inner, config.FeedForwardBias);
+        up_proj = new Dense(config.Width, inner, config.FeedForwardBias);
+        down_proj = new Dense(inner, config.Width, config.FeedForwardBias);
+        gateUp = new FusedDense(gate_proj.Current, up_proj.Current);
+        down = new FusedDense(down_proj.Current);
+        RegisterComponents();
+    }
+
+    public Tensor Forward(Tensor x, long? weightsVersion)
+    {
+        if (weightsVersion is { } version)
+        {
+            var both = gateUp.Forward(x, version);  // [N, 2·inner]
+            return down.Forward(nn.functional.silu(both.narrow(1, 0, inner)).mul_(both.narrow(1, inner, inner)), version);
+        }
+
+        return down_proj.Forward(nn.functional.silu(gate_proj.Forward(x)).mul(up_proj.Forward(x)));
+    }
+
+    public void DisposeFused()
+    {
+        gateUp.Dispose();
+        down.Dispose();
+    }
+}

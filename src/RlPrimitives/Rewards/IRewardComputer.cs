@@ -1,0 +1,14 @@
+using RlPrimitives.Rollouts;
+
+namespace RlPrimitives.Rewards;
+
+/// <summary>Scores collected trajectories; after collection, never during it.</summary>
+public interface IRewardComputer
+{
+    /// <summary>Rewards of trajectories, in their order.</summary>
+    /// <param name="trajectories">The trajectories; the members of a group share <see cref="Trajectory.Group"/>.</param>
+    /// <param name="method">How scores become rewards.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    Task<RewardBatch> ComputeRewardsAsync(
+        IReadOnlyList<Trajectory> trajectories, RewardMethod method = RewardMethod.Absolute, CancellationToken cancellationToken = default);
+}

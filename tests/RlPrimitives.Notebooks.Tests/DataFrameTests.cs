@@ -1,0 +1,47 @@
+using RlPrimitives.Algorithms;
+using RlPrimitives.Environments;
+using RlPrimitives.Rollouts;
+
+namespace RlPrimitives.Notebooks.Tests;
+
+public class DataFrameTests
+{
+    [Fact]
+    public void A_run_is_one_row_per_step_with_every_measure()
+    {
+        TrainingHistory history = new("GRPO", [Histories.Step(1, 2, [0, 1], 2, ("correct", 0.5)), Histories.Step(2, 2, [1, 3], 4, ("correct", 0.75), ("entropy", 9))]);
+
+        var table = history.ToDataFrame();
+        Assert.Equal(
+            ["iteration", "reward_mean", "reward_std", "reward_min", "reward_max", "correct", "objective_entropy", "zero_variance_fraction", "loss", "entropy", "kl", "clip_low", "clip_high",
+             "ratio_mean", "gradient_norm", "learning_rate", "sampler_difference", "trained_tokens", "mean_response_length", "truncated_fraction", "tokens_per_second", "rollout_seconds", "update_seconds"],
+            table.Columns.Select(c => c.Name));
+        Assert.Equal(2, table.Rows.Count);
+        Assert.Equal([2, 2.0, Math.Sqrt(2), 1.0, 3.0, 0.75, 9.0, 0.25, -0.5, 1.0, 0.02, 0.02, 0.03, 1.01, 0.7, 3e-4, 1e-6, 1000, 12.0, 0.25, 24.0, 4.0, 1.0], table.Rows[1]);
+        Assert.Null(table.Rows[0][6]);
+    }
+
+    [Fact]
+    public void A_step_without_rewards_has_none_instead_of_zeros()
+    {
+        var row = Histories.Of(Array.Empty<float>()).ToDataFrame().Rows[0];
+
+        Assert.Equal([1, null, null, null, null], row.Take(5));
+    }
+
+    [Fact]
+    public void An_empty_run_is_a_table_without_rows() => Assert.Equal(0, Histories.Empty.ToDataFrame().Rows.Count);
+
+    [Fact]
+    public void Trajectories_are_one_row_each()
+    {
+        Trajectory[] trajectories = [Histories.Trajectory("2", 1), new(new Problem("q", "2+2=", "4"), 4, 0, [], TrajectoryStatus.Failed, "no tool")];
+
+        var table = trajectories.ToDataFrame([1, float.NaN]);
+        Assert.Equal(["group", "member", "problem", "prompt", "response", "answer", "reward", "status", "stop_reason", "turns", "response_tokens", "error"], table.Columns.Select(c => c.Name));
+        Assert.Equal([3, 1, "p", "1+1=", "2", "2", 1.0, "Terminated", "StopToken", 1, 3, null], table.Rows[0]);
+        Assert.Equal([4, 0, "q", "2+2=", "", "4", null, "Failed", null, 0, 0, "no tool"], table.Rows[1]);
+        Assert.DoesNotContain("reward", trajectories.ToDataFrame().Columns.Select(c => c.Name));
+        Assert.Throws<ArgumentException>(() => trajectories.ToDataFrame([1]));
+    }
+}
