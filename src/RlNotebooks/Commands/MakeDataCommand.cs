@@ -1,0 +1,72 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using RlNotebooks.Data;
+using RlPrimitives.Algorithms;
+using RlPrimitives.Environments;
+using RlPrimitives.Inference;
+using RlPrimitives.Rewards;
+
+namespace RlNotebooks.Commands;
+
+/// <summary><c>make-data</c>: remakes the shipped prompts and model from their seeds.</summary>
+internal static class MakeDataCommand
+{
+    public static Command Create()
+    {
+        var output = new Option<string>("--output", "-o") { Description = "Folder to write to.", DefaultValueFactory = _ => "data" };
+        var steps = new Option<int>("--steps") { Description = "Training steps of the model.", DefaultValueFactory = _ => 2000 };
+        var command = new Command("make-data", "Remakes data/prompts and data/models/tiny-calc from their seeds (minutes on two cores).") { output, steps };
+        command.SetAction((parsed, cancellation) => MakeAsync(Path.GetFullPath(parsed.GetValue(output)!), parsed.GetValue(steps), cancellation));
+        return command;
+    }
+
+    private static async Task<int> MakeAsync(string folder, int steps, CancellationToken cancellation)
+    {
+        var (heldOut, training) = TinyCalc.Problems();
+        Write(Path.Combine(folder, "prompts", "addition.jsonl"), training);
+        Write(Path.Combine(folder, "prompts", "addition-held-out.jsonl"), heldOut);
+
+        var clock = Stopwatch.StartNew();
+        using var inference = await TinyCalc.TrainAsync(steps, new EveryHundredth(clock), cancellation);
+        var model = Path.Combine(folder, "models", "tiny-calc");
+        inference.Save(model);
+
+        // Measured on what was saved: the weights are rounded to bf16 on disk.
+        using var saved = await InferenceModule.FromPretrainedAsync(model, cancellationToken: cancellation);
+        var environment = new SimpleTextEnvironment(saved, heldOut, sampling: new SamplingOptions { MaxNewTokens = 8 });
+        var correct = RewardComputer.From(t => t.Response == t.Problem.Answer ? 1f : 0f, "correct");
+        Console.WriteLine($"held-out, greedy:  {await Evaluation.AccuracyAsync(environment, heldOut, correct, cancellationToken: cancellation)}");
+        Console.WriteLine($"held-out, sampled: {await Evaluation.AccuracyAsync(environment, heldOut, correct, environment.Sampling, cancellationToken: cancellation)}");
+        Console.WriteLine($"{saved.Model.ParameterCount:N0} parameters in {model}, {clock.Elapsed.TotalMinutes:F1} minutes");
+        return 0;
+    }
+
+    private static void Write(string path, IReadOnlyList<Problem> problems)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        var text = new StringBuilder();
+        foreach (var problem in problems)
+        {
+            var line = new Dictionary<string, string> { ["id"] = problem.Id, ["prompt"] = problem.Prompt, ["answer"] = problem.Answer };
+            text.Append(JsonSerializer.Serialize(line, Plain)).Append('\n');
+        }
+
+        File.WriteAllText(path, text.ToString());
+    }
+
+    private static readonly JsonSerializerOptions Plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private sealed class EveryHundredth(Stopwatch clock) : IProgress<SupervisedStep>
+    {
+        public void Report(SupervisedStep value)
+        {
+            if (value.Step % 100 == 0)
+            {
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"step {value.Step}/{value.Steps}  loss {value.Loss:F3}  {clock.Elapsed.TotalSeconds:F0} s"));
+            }
+        }
+    }
+}

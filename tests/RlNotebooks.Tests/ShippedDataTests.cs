@@ -1,0 +1,67 @@
+using RlNotebooks.Data;
+using RlPrimitives.Algorithms;
+using RlPrimitives.Backprop;
+using RlPrimitives.Environments;
+using RlPrimitives.Inference;
+using RlPrimitives.Models;
+using RlPrimitives.Rewards;
+using RlPrimitives.Rollouts;
+
+namespace RlNotebooks.Tests;
+
+/// <summary>The shipped prompts and model are what their makers say, and reinforcement learning improves the model.</summary>
+public class ShippedDataTests
+{
+    private static readonly string Model = Repository.Path("data", "models", "tiny-calc");
+    private static readonly RewardComputer Correct = RewardComputer.From(t => t.Response.Trim() == t.Problem.Answer ? 1f : 0f, "correct");
+
+    [Fact]
+    public void The_shipped_prompts_are_those_that_the_seed_makes()
+    {
+        var (heldOut, training) = TinyCalc.Problems();
+        Same(training, Prompts.Load(Repository.Path("data", "prompts", "addition.jsonl")));
+        Same(heldOut, Prompts.Load(Repository.Path("data", "prompts", "addition-held-out.jsonl")));
+        Assert.Empty(heldOut.Select(p => p.Prompt).Intersect(training.Select(p => p.Prompt)));
+        Assert.All(heldOut.Concat(training), p => Assert.Equal(int.Parse(p.Answer), p.Prompt.TrimEnd('=').Split('+').Sum(int.Parse)));
+
+        static void Same(IReadOnlyList<Problem> made, IReadOnlyList<Problem> shipped) =>
+            Assert.Equal(made.Select(p => (p.Id, p.Prompt, p.Answer)), shipped.Select(p => (p.Id, p.Prompt, p.Answer)));
+    }
+
+    [Fact]
+    public async Task Training_the_shipped_model_repeats_bit_for_bit()
+    {
+        var weights = new List<float[]>();
+        for (var run = 0; run < 2; run++)
+        {
+            using var inference = await TinyCalc.TrainAsync(3, null, CancellationToken.None);
+            weights.Add(inference.Model.Parameters.SelectMany(p => p.Parameter.data<float>().ToArray()).ToArray());
+        }
+
+        Assert.Equal(weights[0], weights[1]);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task Grpo_lifts_held_out_accuracy_of_the_shipped_model_by_thirty_points(ulong seed)
+    {
+        using var inference = await InferenceModule.FromPretrainedAsync(Model);
+        Assert.InRange(inference.Model.ParameterCount, 1_000_000, 3_000_000);
+        var heldOut = Prompts.Load(Repository.Path("data", "prompts", "addition-held-out.jsonl"));
+        var environment = new SimpleTextEnvironment(
+            inference, Prompts.Load(Repository.Path("data", "prompts", "addition.jsonl")), maxSteps: 1, new SamplingOptions { MaxNewTokens = 8 });
+        var rollouts = new RolloutManager(environment, new RolloutConfig { NumParallel = 128, GroupSize = 8, Seed = seed });
+        using var backprop = new BackpropModule(inference.Model, new BackpropConfig { LearningRate = 1e-4 });
+        var grpo = new GrpoAlgorithm(environment, rollouts, Correct, backprop, new AlgorithmConfig { BatchSize = 128 });
+
+        // Asked as in training, at temperature 1: the share of right answers is the policy's own.
+        var before = await Evaluation.AccuracyAsync(environment, heldOut, Correct, environment.Sampling);
+        await grpo.TrainAsync(iterations: 60);
+        var after = await Evaluation.AccuracyAsync(environment, heldOut, Correct, environment.Sampling);
+
+        Assert.InRange(before.Value, 0.30, 0.50);
+        Assert.True(after.Value - before.Value >= 0.30, $"before {before}, after {after}");
+    }
+}
