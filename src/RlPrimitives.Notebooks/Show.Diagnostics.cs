@@ -20,35 +20,31 @@ public static partial class Show
         Checked(history);
         var stride = Thinning.Stride(history.Count, SmallCurvePoints);
         var x = Thinning.Average(Iterations(history), stride);
-        Trace Curve(int panel, string name, Func<TrainStep, double> value, string colour, bool legend = false) =>
-            Traces.Line(name, x, Thinning.Average([.. history.Select(value)], stride), colour, panel: panel, legend: legend);
-
         var axis = Thinning.IterationTitle(stride);
-        Panel[] panels =
-        [
-            new(null, null, "entropy, nats per token", FromZero: true),
-            new(null, null, "KL to reference, nats per token", FromZero: true),
-            new(null, null, "clipped, % of tokens", FromZero: true),
-            new(axis, null, "gradient norm before clipping, L2", FromZero: true),
-            new(axis, null, "response length, tokens", FromZero: true),
-            new(axis, null, "% of trajectories, % of groups", FromZero: true),
-        ];
-        Trace[] traces =
-        [
-            Curve(1, "entropy", s => s.Update.Entropy, Palette.Blue),
-            Curve(2, "KL", s => s.Update.Kl, Palette.Blue),
-            Curve(3, "clipped below", s => 100 * s.Update.ClipLow, Palette.Orange, legend: true),
-            Curve(3, "clipped above", s => 100 * s.Update.ClipHigh, Palette.Purple, legend: true),
-            Curve(4, "gradient norm", s => s.Update.GradientNorm, Palette.Blue),
-            Curve(5, "mean response length", s => s.Rollouts.MeanResponseLength, Palette.Blue),
-            Curve(6, "truncated trajectories", s => 100 * s.Rollouts.TruncatedFraction, Palette.Vermillion, legend: true),
-            Curve(6, "groups of equal reward", s => 100 * s.ZeroVarianceFraction, Palette.Green, legend: true),
-        ];
+        List<Panel> panels = [];
+        List<Trace> traces = [];
+        void Add(string title, params (string Name, Func<TrainStep, double> Value, string Colour)[] curves)
+        {
+            panels.Add(new Panel(axis, null, title, FromZero: true));
+            traces.AddRange(curves.Select(c => Traces.Line(
+                c.Name, x, Thinning.Average([.. history.Select(c.Value)], stride), c.Colour, panel: panels.Count, legend: curves.Length > 1)));
+        }
+
+        Add("entropy, nats per token", ("entropy", s => s.Update.Entropy, Palette.Blue));
+        if (history.Any(s => double.IsFinite(s.Update.Kl)))
+        {
+            Add("KL to reference, nats per token", ("KL", s => s.Update.Kl, Palette.Blue));
+        }
+
+        Add("clipped, % of tokens", ("clipped below", s => 100 * s.Update.ClipLow, Palette.Orange), ("clipped above", s => 100 * s.Update.ClipHigh, Palette.Purple));
+        Add("gradient norm before clipping, L2", ("gradient norm", s => s.Update.GradientNorm, Palette.Blue));
+        Add("response length, tokens", ("mean response length", s => s.Rollouts.MeanResponseLength, Palette.Blue));
+        Add("% of trajectories, % of groups", ("truncated trajectories", s => 100 * s.Rollouts.TruncatedFraction, Palette.Vermillion), ("groups of equal reward", s => 100 * s.ZeroVarianceFraction, Palette.Green));
         var (before, after) = Ends([.. history.Select(s => s.Update.Entropy)]);
         var (_, kl) = Ends([.. history.Select(s => s.Update.Kl)]);
         var (_, clipped) = Ends([.. history.Select(s => s.Update.ClipLow + s.Update.ClipHigh)]);
-        var title = $"Entropy {Short(before)} → {Short(after)} nats, KL {Short(kl)} nats, {Percent(clipped)} clipped after {Count(history.Count, "iteration")} of {history.Algorithm}";
-        return Chart.Of(title, Layouts.Of(title, panels, columns: 3, legend: true, height: 480), traces);
+        var title = $"Entropy {Short(before)} → {Short(after)} nats, {(double.IsNaN(kl) ? "" : $"KL {Short(kl)} nats, ")}{Percent(clipped)} clipped after {Count(history.Count, "iteration")} of {history.Algorithm}";
+        return Chart.Of(title, Layouts.Of(title, [.. panels], columns: 3, legend: true, height: 480), traces);
     }
 
     /// <summary>Mean and longest response per iteration, tokens; the title says how many were cut off at the end.</summary>

@@ -10,7 +10,7 @@ public static partial class Show
     private const int CurvePoints = 300;
 
     /// <summary>
-    /// Mean reward per iteration with a band of one standard deviation of the trajectories. The title compares the first and the last iterations
+    /// Mean reward per iteration with a band of one standard deviation of the trajectories, within what they got. The title compares the first and the last iterations
     /// (a tenth of the run at either end, at least 1, at most 5) and says whether a prediction was met.
     /// </summary>
     /// <param name="history">The run.</param>
@@ -28,14 +28,17 @@ public static partial class Show
 
         var stride = Thinning.Stride(history.Count, CurvePoints);
         double[] x = Thinning.Average(Iterations(history), stride);
-        double[] means = [.. history.Select(s => s.RewardMean)], stds = [.. history.Select(s => s.RewardStd)];
-        double[] mean = Thinning.Average(means, stride), std = Thinning.Average(stds, stride);
+        double[] means = [.. history.Select(s => s.RewardMean)];
+        double[] mean = Thinning.Average(means, stride);
+        // A deviation reaches beyond what any trajectory got where rewards are 0 and 1; the band does not.
+        double[] low = Thinning.Average([.. history.Select(s => Math.Max(s.RewardMean - s.RewardStd, s.Rewards.DefaultIfEmpty(float.NaN).Min()))], stride);
+        double[] high = Thinning.Average([.. history.Select(s => Math.Min(s.RewardMean + s.RewardStd, s.Rewards.DefaultIfEmpty(float.NaN).Max()))], stride);
         var colour = Palette.For([history.Algorithm])[0];
         double[] wide = x.Length > 1 ? x : [x[0] - 0.5, x[0] + 0.5]; // One iteration still gets a band that can be seen.
-        double[] Wide(Func<double, double, double> edge) => [.. wide.Select((_, i) => edge(mean[Math.Min(i, mean.Length - 1)], std[Math.Min(i, std.Length - 1)]))];
+        double[] Wide(double[] edge) => edge.Length > 1 ? edge : [edge[0], edge[0]];
         var traces = new List<Trace>
         {
-            Traces.Band("±1 std of the trajectories", wide, Wide((m, s) => m - s), Wide((m, s) => m + s), colour),
+            Traces.Band("±1 std of the trajectories", wide, Wide(low), Wide(high), colour),
             Traces.Line("mean reward", x, mean, colour),
         };
         if (predicted is { } value)

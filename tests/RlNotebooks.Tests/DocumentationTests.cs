@@ -47,7 +47,7 @@ public partial class DocumentationTests
         var named = Directory.EnumerateFiles(Repository.Path("src"), "*.cs", SearchOption.AllDirectories)
             .SelectMany(f => Paper().Matches(File.ReadAllText(f)).Select(m => m.Groups[1].Value)).Distinct().ToArray();
         Assert.NotEmpty(named);
-        Assert.Empty(named.Where(id => !listed.Contains($"https://arxiv.org/abs/{id}", StringComparison.Ordinal)));
+        Assert.All(named, id => Assert.Contains($"https://arxiv.org/abs/{id}", listed, StringComparison.Ordinal));
     }
 
     [GeneratedRegex("```csharp\\r?\\n(.*?)```", RegexOptions.Singleline)]

@@ -1,3 +1,5 @@
+using RlPrimitives.Algorithms;
+
 namespace RlPrimitives.Notebooks.Tests;
 
 public class AccuracyTests
@@ -5,20 +7,20 @@ public class AccuracyTests
     [Fact]
     public void Bars_are_percents_with_their_values_written_above()
     {
-        var chart = Show.Accuracy([("addition", 0.125, 0.75), ("chess", double.NaN, 0.25)]);
+        var chart = Show.Accuracy([("addition", new Accuracy(1, 8), new Accuracy(6, 8)), ("chess", default, new Accuracy(2, 8))]);
 
         var figure = chart.Figure();
         Assert.Equal([12.5, null], figure.Trace("before")["y"].Numbers());
         Assert.Equal([75, 25], figure.Trace("after")["y"].Numbers());
         Assert.Equal(["12.5 %", "75 %", "25 %"], figure["layout"]!["annotations"]!.AsArray().Select(a => (string?)a!["text"]));
-        Assert.Null(figure.Trace("after")["error_y"]);
-        Assert.Equal("Accuracy, mean of 2 tasks: 12.5 % → 50 %", chart.Title);
+        Assert.StartsWith("Accuracy: addition 12.5 % → 75 %, chess ", chart.Title, StringComparison.Ordinal);
+        Assert.EndsWith("25 % (95 % intervals, 8 problems)", chart.Title, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Intervals_are_those_of_Wilson()
     {
-        var figure = Show.Accuracy([("addition", 0, 0.5)], problems: 10).Figure();
+        var figure = Show.Accuracy([("addition", new Accuracy(0, 10), new Accuracy(5, 10))]).Figure();
 
         // 0 of 10: [0, 0.27754]; 5 of 10: [0.23659, 0.76341].
         Assert.Equal(27.753, figure.Trace("before")["error_y"]!["array"].Numbers()[0]!.Value, 2);
@@ -28,20 +30,9 @@ public class AccuracyTests
     }
 
     [Fact]
-    public void Given_intervals_win_over_computed_ones()
-    {
-        var figure = Show.Accuracy([("addition", 0.2, 0.5)], problems: 10, intervals: [((0.1, 0.4), (0.45, 0.6))]).Figure();
-
-        Assert.Equal(20, figure.Trace("before")["error_y"]!["array"].Numbers()[0]!.Value, 6);
-        Assert.Equal(5, figure.Trace("after")["error_y"]!["arrayminus"].Numbers()[0]!.Value, 6);
-    }
+    public void A_title_of_ones_own_replaces_the_computed_one() =>
+        Assert.Equal("mine", Show.Accuracy([("addition", new Accuracy(0, 10), new Accuracy(5, 10))], "mine").Title);
 
     [Fact]
-    public void What_is_no_share_is_refused()
-    {
-        Assert.Throws<ArgumentOutOfRangeException>(() => Show.Accuracy([("percent by mistake", 12, 75)]));
-        Assert.Throws<ArgumentOutOfRangeException>(() => Show.Accuracy([("a", 0.1, 0.2)], problems: 0));
-        Assert.Throws<ArgumentException>(() => Show.Accuracy([]));
-        Assert.Throws<ArgumentException>(() => Show.Accuracy([("a", 0.1, 0.2)], intervals: []));
-    }
+    public void No_results_are_refused() => Assert.Throws<ArgumentException>(() => Show.Accuracy([]));
 }

@@ -23,7 +23,7 @@ public class SvgTests
         Assert.Contains("iteration", texts);
         Assert.Contains("reward per trajectory", texts);
         Assert.Contains("predicted 0.9 ± 0.1", texts);
-        Assert.Contains("0.5", texts);
+        Assert.Contains("0.8", texts);
     }
 
     [Fact]
@@ -49,7 +49,7 @@ public class SvgTests
     [Fact]
     public void Bars_are_as_high_as_their_values()
     {
-        var bars = Draw(Show.Accuracy([("a", 0.2, 0.8)])).Elements(Svg + "rect").Where(r => Number(r, "height") > 20).ToArray();
+        var bars = Draw(Show.Accuracy([("a", new RlPrimitives.Algorithms.Accuracy(2, 10), new RlPrimitives.Algorithms.Accuracy(8, 10))])).Elements(Svg + "rect").Where(r => Number(r, "height") > 20).ToArray();
 
         Assert.Equal(4, Number(bars[1], "height") / Number(bars[0], "height"), 0.02);
     }

@@ -28,7 +28,7 @@ internal sealed record TrainingPanel(TrainStep Step, IReadOnlyList<double> Rewar
     [
         "reward " + Short(Step.RewardMean),
         "entropy " + Short(Step.Update.Entropy),
-        "kl " + Short(Step.Update.Kl),
+        .. double.IsNaN(Step.Update.Kl) ? Array.Empty<string>() : ["kl " + Short(Step.Update.Kl)],
         Short(Step.Rollouts.TokensPerSecond) + " tok/s",
         IsFinal ? "in " + Clock(Elapsed) : "ETA " + Clock(Remaining),
     ];
@@ -51,7 +51,11 @@ internal sealed record TrainingPanel(TrainStep Step, IReadOnlyList<double> Rewar
     {
         yield return ("reward", $"{Short(Rewards[0])} → {Short(Step.RewardMean)}");
         yield return ("entropy", Short(Step.Update.Entropy) + " nats");
-        yield return ("KL", Short(Step.Update.Kl) + " nats");
+        if (!double.IsNaN(Step.Update.Kl))
+        {
+            yield return ("KL", Short(Step.Update.Kl) + " nats");
+        }
+
         yield return ("length", Short(Step.Rollouts.MeanResponseLength) + " tokens");
         yield return ("speed", Short(Step.Rollouts.TokensPerSecond) + " tok/s");
         if (Step.Rollouts.Failed > 0)

@@ -12,6 +12,7 @@ internal sealed class UpdateMeter
     private double lossSum;
     private double gradientNorm;
     private double samplerDifference;
+    private bool hasReference;
     private int steps;
 
     /// <param name="batch">The micro-batch.</param>
@@ -33,6 +34,7 @@ internal sealed class UpdateMeter
             sums[i] += values[i];
         }
 
+        hasReference |= kl is not null;
         tokens += ratio.numel();
         if (steps == 0)
         {
@@ -51,7 +53,7 @@ internal sealed class UpdateMeter
     {
         var divisor = Math.Max(1, tokens);
         return new UpdateStatistics(
-            lossSum / Math.Max(1, steps), sums[0] / divisor, sums[1] / divisor, sums[2] / divisor, sums[3] / divisor, sums[4] / divisor,
+            lossSum / Math.Max(1, steps), sums[0] / divisor, hasReference ? sums[1] / divisor : double.NaN, sums[2] / divisor, sums[3] / divisor, sums[4] / divisor,
             gradientNorm, learningRate, samplerDifference, trainedTokens, steps);
     }
 }
