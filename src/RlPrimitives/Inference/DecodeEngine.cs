@@ -62,7 +62,7 @@ internal sealed class DecodeEngine : IDisposable
 
         // The loop notices cancellation at its next step; an idle loop must be woken for it.
         using var registration = cancellationToken.UnsafeRegister(static engine => ((DecodeEngine)engine!).Wake(), this);
-        participant?.Suspend();
+        participant?.Suspend(rows.Length); // each row resumes it once
         Wake();
         return await Task.WhenAll(rows.Select(r => r.Completion.Task)).ConfigureAwait(false);
     }
@@ -198,8 +198,8 @@ internal sealed class DecodeEngine : IDisposable
                     row.Cancel();
                 }
 
-                var quiet = active.Concat(waiting).All(r => r.Gate?.IsQuiet ?? true);
-                if ((active.Count > 0 || waiting.Count > 0) && (quiet || waiting.Any(r => r.Gate is null) || active.Any(r => r.IsCancelled)))
+                // One gate whose participants all wait is enough: another's may be waiting for what this one generates.
+                if (active.Concat(waiting).Any(r => r.Gate?.IsQuiet ?? true) || active.Any(r => r.IsCancelled))
                 {
                     admitted = waiting.Where(r => r.Gate?.IsQuiet ?? true).OrderBy(r => r.Order).ThenBy(r => r.Arrival).Take(maxConcurrency - active.Count).ToList();
                     if (admitted.Count > 0 || active.Count > 0)
