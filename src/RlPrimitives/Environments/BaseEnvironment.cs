@@ -29,11 +29,16 @@ public abstract class BaseEnvironment(InferenceModule inference, IReadOnlyList<P
     /// <summary>The first state of an episode.</summary>
     public virtual State Reset(Problem problem) => new(problem);
 
-    /// <summary>One exchange: build the prompt, generate, update the state. May be overridden to ask the model any number of times.</summary>
+    /// <summary>One exchange: build the prompt, generate, update the state; truncated where the context has no room left. May be overridden to ask the model any number of times.</summary>
     public virtual async Task<State> StepAsync(State state, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(state);
         var prompt = BuildPrompt(state);
+        if (!state.Turns.IsEmpty && prompt.Length >= Inference.Backend.ContextLength)
+        {
+            return state with { IsTruncated = true }; // a conversation out of room; a problem that never had room is an error
+        }
+
         var turn = await GenerateAsync(prompt, cancellationToken).ConfigureAwait(false);
         return await UpdateStateAsync(state.Append(turn), turn, cancellationToken).ConfigureAwait(false);
     }

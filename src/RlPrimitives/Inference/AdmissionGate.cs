@@ -4,6 +4,8 @@ namespace RlPrimitives.Inference;
 /// <remarks>
 /// A participant (one trajectory) is running or waiting for a generation. Which requests share a decode step would otherwise depend on
 /// thread timing, and with it the last bits of every sum. Set as ambient by the rollout manager; flows into <c>StepAsync</c> by itself.
+/// A step that wants several responses at once hands the requests over in one call: of calls made one after another without awaiting,
+/// the first may be admitted before the second is made.
 /// </remarks>
 /// <param name="isOrdered">False admits at once, in the order of arrival: faster where environments are slow, not repeatable bit for bit.</param>
 public sealed class AdmissionGate(bool isOrdered = true)
@@ -86,12 +88,15 @@ public sealed class AdmissionGate(bool isOrdered = true)
             return await body().ConfigureAwait(false);
         }
 
-        /// <summary>A request was handed over: while at least one is pending, the participant waits.</summary>
-        internal void Suspend()
+        /// <summary>Requests were handed over: while at least one is pending, the participant waits.</summary>
+        /// <param name="count">How many, at least 1; each is answered by one <see cref="Resume"/>.</param>
+        internal void Suspend(int count)
         {
             lock (sync)
             {
-                if (++pending > 1 || left)
+                var before = pending;
+                pending += count;
+                if (before > 0 || pending <= 0 || left)
                 {
                     return;
                 }
@@ -105,7 +110,8 @@ public sealed class AdmissionGate(bool isOrdered = true)
         {
             lock (sync)
             {
-                if (--pending > 0 || left)
+                // A cancelled request may be answered before it is counted: only the step from 1 to 0 ends the wait.
+                if (pending-- != 1 || left)
                 {
                     return;
                 }
@@ -126,7 +132,7 @@ public sealed class AdmissionGate(bool isOrdered = true)
                 }
 
                 left = true;
-                wasRunning = pending == 0;
+                wasRunning = pending <= 0;
             }
 
             if (wasRunning)

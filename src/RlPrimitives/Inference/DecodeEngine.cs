@@ -18,11 +18,12 @@ internal sealed class DecodeEngine : IDisposable
     private readonly Thread thread;
     private readonly object sync = new();
     private readonly List<DecodeRow> waiting = [];
-    private readonly Queue<Action> jobs = [];
+    private readonly Queue<(Action Run, Action<Exception> Fail)> jobs = [];
     private readonly List<DecodeRow> active = [];
     private readonly KeyValueCache cache;
     private long arrivals;
     private bool stopping;
+    private bool mayHoldNaN; // the cache, after a row failed: what is masked must still be finite
 
     public DecodeEngine(CausalLM model, ITokenizer tokenizer, int maxConcurrency)
     {
@@ -61,7 +62,7 @@ internal sealed class DecodeEngine : IDisposable
 
         // The loop notices cancellation at its next step; an idle loop must be woken for it.
         using var registration = cancellationToken.UnsafeRegister(static engine => ((DecodeEngine)engine!).Wake(), this);
-        participant?.Suspend();
+        participant?.Suspend(rows.Length); // each row resumes it once
         Wake();
         return await Task.WhenAll(rows.Select(r => r.Completion.Task)).ConfigureAwait(false);
     }
@@ -73,27 +74,29 @@ internal sealed class DecodeEngine : IDisposable
         lock (sync)
         {
             ObjectDisposedException.ThrowIf(stopping, this);
-            jobs.Enqueue(() =>
-            {
-                if (cancellationToken.IsCancellationRequested)
-                {
-                    completion.SetCanceled(cancellationToken);
-                    return;
-                }
-
-                try
-                {
-                    completion.SetResult(work());
-                }
-                catch (Exception e) when (e is not OutOfMemoryException)
-                {
-                    completion.SetException(e);
-                }
-            });
+            jobs.Enqueue((Run, completion.SetException));
             Monitor.PulseAll(sync);
         }
 
         return completion.Task;
+
+        void Run()
+        {
+            if (cancellationToken.IsCancellationRequested)
+            {
+                completion.SetCanceled(cancellationToken);
+                return;
+            }
+
+            try
+            {
+                completion.SetResult(work());
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                completion.SetException(e);
+            }
+        }
     }
 
     public void Dispose()
@@ -152,12 +155,18 @@ internal sealed class DecodeEngine : IDisposable
                 }
 
                 active.Clear();
+                mayHoldNaN = true;
             }
         }
 
         foreach (var row in active.Concat(waiting))
         {
             row.Fail(new ObjectDisposedException(nameof(HuggingFaceBackend)));
+        }
+
+        foreach (var (_, fail) in jobs)
+        {
+            fail(new ObjectDisposedException(nameof(HuggingFaceBackend)));
         }
     }
 
@@ -175,10 +184,13 @@ internal sealed class DecodeEngine : IDisposable
                     return false;
                 }
 
-                if (jobs.TryDequeue(out job))
+                if (jobs.TryDequeue(out var next))
                 {
+                    job = next.Run;
                     return true;
                 }
+
+                job = null;
 
                 foreach (var row in waiting.Where(r => r.IsCancelled).ToArray())
                 {
@@ -186,8 +198,8 @@ internal sealed class DecodeEngine : IDisposable
                     row.Cancel();
                 }
 
-                var quiet = active.Concat(waiting).All(r => r.Gate?.IsQuiet ?? true);
-                if ((active.Count > 0 || waiting.Count > 0) && (quiet || waiting.Any(r => r.Gate is null) || active.Any(r => r.IsCancelled)))
+                // One gate whose participants all wait is enough: another's may be waiting for what this one generates.
+                if (active.Concat(waiting).Any(r => r.Gate?.IsQuiet ?? true) || active.Any(r => r.IsCancelled))
                 {
                     admitted = waiting.Where(r => r.Gate?.IsQuiet ?? true).OrderBy(r => r.Order).ThenBy(r => r.Arrival).Take(maxConcurrency - active.Count).ToList();
                     if (admitted.Count > 0 || active.Count > 0)
@@ -224,6 +236,12 @@ internal sealed class DecodeEngine : IDisposable
         }
 
         var first = active.Count;
+        if (first == 0 && mayHoldNaN)
+        {
+            cache.Clear();
+            mayHoldNaN = false;
+        }
+
         active.AddRange(rows);
         cache.Reserve(active.Count, active.Max(r => r.MaxLength));
         // Equal prompts next to each other, short ones first: little padding, and the order of rows does not depend on lengths.
@@ -310,6 +328,7 @@ internal sealed class DecodeEngine : IDisposable
         foreach (var row in rows)
         {
             row.Finish();
+            mayHoldNaN |= row.HasFailed;
         }
     }
 

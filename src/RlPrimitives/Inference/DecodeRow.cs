@@ -19,6 +19,7 @@ internal sealed class DecodeRow
     private readonly List<float> logProbs = [];
     private StopReason? stop;
     private int stopAt = -1; // where in the text a stop string begins
+    private Exception? error;
 
     public DecodeRow(GenerationRequest request, ModelConfig config, ITokenizer tokenizer, AdmissionGate.Participant? participant, CancellationToken cancellation)
     {
@@ -52,30 +53,43 @@ internal sealed class DecodeRow
 
     public int LastToken => all[^1];
 
+    /// <summary>Whether a token could not be drawn, or the tokens have no text.</summary>
+    public bool HasFailed => error is not null;
+
     /// <summary>Draws the next token from <paramref name="logits"/> (used as scratch); true when the row is finished.</summary>
     public bool Accept(Span<float> logits)
     {
-        var options = request.Options;
-        var index = (ulong)logProbs.Count;
-        var previous = options.RepetitionPenalty == 1 ? default : System.Runtime.InteropServices.CollectionsMarshal.AsSpan(all);
-        var (id, logProb) = Sampler.Sample(logits, options, previous, request.Random.NextUniform(index));
-        all.Add(id);
-        logProbs.Add(logProb);
-        request.OnToken?.Invoke(new GeneratedToken(id, logProb));
-        stop = stopIds.Contains(id) ? StopReason.StopToken
-            : EndsInStopString(id) ? StopReason.StopString
-            : logProbs.Count >= options.MaxNewTokens ? StopReason.MaxNewTokens
-            : Length >= contextLength ? StopReason.ContextLength
-            : null;
-        return stop is not null;
+        try
+        {
+            return Draw(logits);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            error = e; // logits that cannot be sampled, a listener that throws: this row's trouble alone
+            return true;
+        }
     }
 
     public void Finish()
     {
-        var ids = all.Skip(Prompt.Length).ToArray();
-        var response = stopAt >= 0 ? text.ToString(0, stopAt) : tokenizer.Decode(stop == StopReason.StopToken ? ids.AsSpan(0, ids.Length - 1) : ids);
-        participant?.Resume();
-        Completion.SetResult(new Generation(Prompt, ids, [.. logProbs], response, stop!.Value));
+        if (error is null)
+        {
+            try
+            {
+                var ids = all.Skip(Prompt.Length).ToArray();
+                var response = stopAt >= 0 ? text.ToString(0, stopAt) : tokenizer.Decode(stop == StopReason.StopToken ? ids.AsSpan(0, ids.Length - 1) : ids);
+                var generation = new Generation(Prompt, ids, [.. logProbs], response, stop!.Value);
+                participant?.Resume();
+                Completion.SetResult(generation);
+                return;
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                error = e; // an id that the tokenizer does not know
+            }
+        }
+
+        Fail(error);
     }
 
     public void Fail(Exception error)
@@ -93,6 +107,23 @@ internal sealed class DecodeRow
     {
         participant?.Resume();
         Completion.SetCanceled(cancellation);
+    }
+
+    private bool Draw(Span<float> logits)
+    {
+        var options = request.Options;
+        var index = (ulong)logProbs.Count;
+        var previous = options.RepetitionPenalty == 1 ? default : System.Runtime.InteropServices.CollectionsMarshal.AsSpan(all);
+        var (id, logProb) = Sampler.Sample(logits, options, previous, request.Random.NextUniform(index));
+        all.Add(id);
+        logProbs.Add(logProb);
+        request.OnToken?.Invoke(new GeneratedToken(id, logProb));
+        stop = stopIds.Contains(id) ? StopReason.StopToken
+            : EndsInStopString(id) ? StopReason.StopString
+            : Length >= contextLength ? StopReason.ContextLength // before its own limit: nothing can continue this one
+            : logProbs.Count >= options.MaxNewTokens ? StopReason.MaxNewTokens
+            : null;
+        return stop is not null;
     }
 
     private bool EndsInStopString(int id)

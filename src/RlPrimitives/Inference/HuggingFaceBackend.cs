@@ -68,7 +68,7 @@ public sealed class HuggingFaceBackend : IInferenceBackend
             model.CheckRow(prompts[i], $"Prompt {i}");
         }
 
-        return engine.Enqueue(() => Scoring.NextTokenLogits(model, prompts), cancellationToken);
+        return prompts.Count == 0 ? Task.FromResult<float[][]>([]) : engine.Enqueue(() => Scoring.NextTokenLogits(model, prompts), cancellationToken);
     }
 
     /// <inheritdoc/>

@@ -92,9 +92,18 @@ public sealed class InferenceModule : IDisposable
             // What might be the beginning of a stop string is held back until it is known not to be one.
             var hold = options.StopStrings.IsDefaultOrEmpty ? 0 : options.StopStrings.Max(s => s.Length) - 1;
             var pending = "";
+            // So is the newest token: only the backend knows whether it is a stop token, which is not part of the text.
+            GeneratedToken? newest = null;
             await foreach (var token in tokens.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
             {
-                pending += decoder.Append(token.Id);
+                var arrived = newest;
+                newest = token;
+                if (arrived is not { } known)
+                {
+                    continue;
+                }
+
+                pending += decoder.Append(known.Id);
                 if (pending.Length > hold)
                 {
                     var piece = pending[..^hold];

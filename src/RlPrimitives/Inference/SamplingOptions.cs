@@ -52,8 +52,14 @@ public sealed record SamplingOptions
     /// <summary>Ids that end the response; null takes the model's own end-of-sequence ids, empty takes none.</summary>
     public ImmutableArray<int>? StopTokenIds { get; init; }
 
-    /// <summary>Texts that end the response when they appear in it.</summary>
-    public ImmutableArray<string> StopStrings { get; init; } = [];
+    /// <summary>Texts that end the response when they appear in it; none empty.</summary>
+    public ImmutableArray<string> StopStrings
+    {
+        get;
+        init => field = value.IsDefaultOrEmpty ? []
+            : value.Any(string.IsNullOrEmpty) ? throw new ArgumentException("A stop string must hold text: an empty one would end every response.", nameof(StopStrings))
+            : value;
+    } = [];
 
     /// <summary>The most likely token at each step.</summary>
     public static SamplingOptions Greedy { get; } = new() { Temperature = 0 };

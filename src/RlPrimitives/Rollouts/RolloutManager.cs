@@ -77,11 +77,11 @@ public sealed class RolloutManager(BaseEnvironment environment, RolloutConfig co
         {
             while (place is { } p)
             {
+                using var leaves = p.Participant; // whatever happens: the others wait for it
                 trajectories[p.Index] = await p.Participant.Run(() => RunAsync(problems[p.Index / config.GroupSize], p.Index, cancellationToken)).ConfigureAwait(false);
                 progress?.Report(new RolloutProgress(Interlocked.Increment(ref finished), total));
                 // The successor enters before this one leaves, so that the gate never looks quiet between them.
                 place = config.MaintainParallelCount ? Take() : null;
-                p.Participant.Dispose();
             }
         }
     }

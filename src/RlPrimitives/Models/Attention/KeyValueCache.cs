@@ -58,6 +58,13 @@ internal sealed class KeyValueCache : IDisposable
         flat = rows.Select(r => r.view(newSlots * newCapacity, config.KeyValueHeads, config.HeadDimension).DetachFromDisposeScope()).ToArray();
     }
 
+    /// <summary>Forgets everything.</summary>
+    public void Clear()
+    {
+        using var scope = NewDisposeScope();
+        store.zero_();
+    }
+
     /// <summary>Where in a layer's flat view the tokens of rows that start at position 0 go, int64 [N].</summary>
     public Tensor IndexOf(int[] slots, PackedTokens tokens)
     {
