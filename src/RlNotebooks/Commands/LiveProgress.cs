@@ -43,11 +43,14 @@ internal sealed class LiveProgress : RunProgress
         string display;
         lock (Gate)
         {
-            display = latest.Length > 0 ? $"\n              [dim]{Markup.Escape(latest)}[/]" : "";
-            latest = "";
+            (display, latest) = (latest, "");
         }
 
-        console.MarkupLine($"{mark} {Markup.Escape(Describe(number, firstLine, elapsed))}{display}");
+        console.MarkupLine($"{mark} {Markup.Escape(Describe(number, firstLine, elapsed))}");
+        if (display.Length > 0)
+        {
+            console.MarkupLine($"              [dim]{Markup.Escape(display)}[/]");
+        }
     }
 
     public override void Dispose()
@@ -68,8 +71,10 @@ internal sealed class LiveProgress : RunProgress
                 {
                     if (cell.Number > 0)
                     {
-                        var display = latest.Length > 0 ? $"\n  [dim]{Markup.Escape(latest)}[/]" : "";
-                        status.Status = $"{Markup.Escape(Describe(cell.Number, cell.FirstLine, clock.Elapsed))}{display}";
+                        // One line, never wider than the terminal: a status that wraps leaves its second row behind.
+                        var text = Describe(cell.Number, latest.Length > 0 ? latest : cell.FirstLine, clock.Elapsed, length: 110);
+                        var room = Math.Max(20, console.Profile.Width - 4);
+                        status.Status = Markup.Escape(text.Length > room ? text[..(room - 1)] + "…" : text);
                     }
                 }
 

@@ -34,8 +34,8 @@ internal abstract class RunProgress : IRunListener, IDisposable
 
     protected abstract void Line(string text);
 
-    protected string Describe(int number, string firstLine, TimeSpan elapsed) =>
-        string.Create(CultureInfo.InvariantCulture, $"{number,3}/{Cells} {elapsed.TotalSeconds,7:0.0} s  {Cut(firstLine, 70)}");
+    protected string Describe(int number, string text, TimeSpan elapsed, int length = 70) =>
+        string.Create(CultureInfo.InvariantCulture, $"{number,3}/{Cells} {elapsed.TotalSeconds,7:0.0} s  {Cut(text, length)}");
 
     protected static string LastLine(string text) => Cut(text.TrimEnd().Split('\n')[^1].Trim(), 110);
 
