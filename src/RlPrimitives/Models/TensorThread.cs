@@ -7,6 +7,7 @@ public sealed class TensorThread : IDisposable
 {
     private readonly BlockingCollection<Action> work = [];
     private readonly Thread thread;
+    private int disposed;
 
     /// <summary>Starts the thread.</summary>
     /// <param name="name">Its name in a debugger.</param>
@@ -47,6 +48,11 @@ public sealed class TensorThread : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        if (Interlocked.Exchange(ref disposed, 1) != 0)
+        {
+            return;
+        }
+
         work.CompleteAdding();
         if (Thread.CurrentThread != thread)
         {
