@@ -82,11 +82,12 @@ public class EnvironmentTests
     [Fact]
     public void Additions_are_all_there_once_and_right()
     {
-        var problems = Arithmetic.Additions(12, seed: 3);
+        var problems = Arithmetic.Additions(10, 22, seed: 3);
         Assert.Equal(144, problems.Select(p => p.Id).Distinct().Count());
+        Assert.All(problems, p => Assert.InRange(int.Parse(p.Fields["first"]), 10, 21));
         Assert.All(problems, p => Assert.Equal(int.Parse(p.Answer), p.Prompt.TrimEnd('=').Split('+').Sum(int.Parse)));
-        Assert.Equal(problems.Select(p => p.Id), Arithmetic.Additions(12, seed: 3).Select(p => p.Id));
-        Assert.NotEqual(problems.Select(p => p.Id), Arithmetic.Additions(12, seed: 4).Select(p => p.Id));
+        Assert.Equal(problems.Select(p => p.Id), Arithmetic.Additions(10, 22, seed: 3).Select(p => p.Id));
+        Assert.NotEqual(problems.Select(p => p.Id), Arithmetic.Additions(10, 22, seed: 4).Select(p => p.Id));
     }
 
     private sealed record Budget(int Left);
