@@ -50,6 +50,16 @@ public class GrpoAlgorithmTests
     }
 
     [Fact]
+    public async Task Filtered_samples_are_compared_with_the_models_own_log_probs()
+    {
+        // Under top-k 2 the sampler's log-probs are those of two tokens; taken as old ones, every ratio would be far below 1.
+        using var run = new Run(3, t => t.Turns[0].TokenIds[0] % 2, sampling: Sampling with { TopK = 2 });
+        var history = await run.Algorithm.TrainAsync(1);
+        Assert.Equal(1, history[0].Update.RatioMean, 1e-4);
+        Assert.True(history[0].Update.SamplerDifference < 1e-4, $"{history[0].Update.SamplerDifference}");
+    }
+
+    [Fact]
     public async Task Training_is_the_steps_to_the_end()
     {
         using var whole = new Run(3, t => t.Turns[0].TokenIds[0] % 2);
@@ -129,10 +139,11 @@ public class GrpoAlgorithmTests
     {
         private readonly BackpropModule backprop;
 
-        public Run(ulong seed, Func<Trajectory, float?> score, Action<IReadOnlyList<Trajectory>>? collected = null, BackpropConfig? config = null)
+        public Run(
+            ulong seed, Func<Trajectory, float?> score, Action<IReadOnlyList<Trajectory>>? collected = null, BackpropConfig? config = null, SamplingOptions? sampling = null)
         {
             Inference = TinyModels.FreshModule((long)seed, spread: 0.1);
-            var environment = new SimpleTextEnvironment(Inference, Problems, sampling: Sampling);
+            var environment = new SimpleTextEnvironment(Inference, Problems, sampling: sampling ?? Sampling);
             backprop = new BackpropModule(Inference.Model, config ?? new BackpropConfig { LearningRate = 2e-2 });
             Algorithm = new GrpoAlgorithm(
                 environment, new RolloutManager(environment, new RolloutConfig { GroupSize = 8, Seed = seed }), new Listening(RewardComputer.From(score), collected), backprop,

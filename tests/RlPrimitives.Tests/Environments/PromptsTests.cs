@@ -21,6 +21,8 @@ public sealed class PromptsTests : IDisposable
     [InlineData("""{"prompt": "x" """, "JSON")]
     [InlineData("""["prompt"]""", "Array")]
     [InlineData("plain text", "JSON")]
+    [InlineData("""{"prompt": null}""", "Null")]
+    [InlineData("""{"prompt": 5}""", "Number")]
     [InlineData("""{"prompt": "a", "prompt": "b"}""", "JSON")]
     public void A_bad_line_is_named_by_file_and_number(string line, string says)
     {
