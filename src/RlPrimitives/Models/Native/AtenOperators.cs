@@ -29,7 +29,18 @@ internal static unsafe partial class AtenOperators
     private static partial int aoti_torch_cpu_linear_pointwise(
         IntPtr x, IntPtr weight, IntPtr* bias, string activation, double** scalars, long scalarCount, byte** algorithm, IntPtr* result);
 
+    [LibraryImport("torch_cpu")]
+    private static partial int aoti_torch_get_data_ptr(IntPtr tensor, IntPtr* result);
+
     private const string PackedLinearExport = "aoti_torch_cpu__linear_pointwise";
+
+    /// <summary>Address of a tensor's first element, on its device, whatever its strides; valid while the tensor lives.</summary>
+    public static IntPtr DataOf(Tensor tensor)
+    {
+        IntPtr data;
+        Check(aoti_torch_get_data_ptr(tensor.Handle, &data), "a tensor's address");
+        return data;
+    }
 
     /// <summary>Whether this libtorch carries oneDNN, and with it <see cref="PackedLinear"/>; builds for other processors than x86-64 may not.</summary>
     public static bool HasPackedLinear { get; } =
