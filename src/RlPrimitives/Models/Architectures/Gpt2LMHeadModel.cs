@@ -179,7 +179,9 @@ internal sealed class TransposedDense : nn.Module
 
     /// <summary>[N, in] → [N, out]</summary>
     public Tensor Forward(Tensor x, long? weightsVersion) =>
-        weightsVersion is { } version ? fused.Forward(x, version) : bias.addmm(x, weight, 1, 1);
+        weightsVersion is { } version ? fused.Forward(x, version)
+        : LinearProduct.Fits(x) ? LinearProduct.Apply(x, weight, bias, transposed: true)
+        : bias.addmm(x, weight, 1, 1);
 
     public void DisposeFused() => fused.Dispose();
 }

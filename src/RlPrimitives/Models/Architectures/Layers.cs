@@ -50,7 +50,8 @@ internal sealed class Dense : nn.Module
     }
 
     /// <summary>[N, in] → [N, out]</summary>
-    public Tensor Forward(Tensor x) => nn.functional.linear(x, weight, bias);
+    public Tensor Forward(Tensor x) =>
+        LinearProduct.Fits(x) ? LinearProduct.Apply(x, weight, bias, transposed: false) : nn.functional.linear(x, weight, bias);
 
     /// <summary>Weight and bias as they are now (moving a module to a device replaces them).</summary>
     public (Tensor Weight, Tensor? Bias) Current() => (weight, bias);
