@@ -1,3 +1,4 @@
+using RlPrimitives.Models.Architectures;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -67,7 +68,7 @@ public static class TokenLogProbs
 
     private static Tensor LogSoftmax(Tensor hidden, Tensor head, double temperature)
     {
-        var logits = nn.functional.linear(hidden, head);
+        var logits = LinearProduct.Fits(hidden) ? LinearProduct.Apply(hidden, head, null, transposed: false) : nn.functional.linear(hidden, head);
         if (logits.dtype != ScalarType.Float32)
         {
             logits = logits.to(ScalarType.Float32);
@@ -131,7 +132,8 @@ public static class TokenLogProbs
 
                 logitsGradient.scatter_add_(1, targets.narrow(0, start, size).unsqueeze(1), byLogProb);
                 logitsGradient = (temperature == 1 ? logitsGradient : logitsGradient.div_(temperature)).to(head.dtype);
-                hiddenGradient.narrow(0, start, size).copy_(logitsGradient.mm(head));
+                hiddenGradient.narrow(0, start, size).copy_(
+                    LinearProduct.Fits(logitsGradient) ? LinearProduct.Apply(logitsGradient, head, null, transposed: true) : logitsGradient.mm(head));
                 headGradient.addmm_(logitsGradient.t(), features, 1, 1);
             }
 

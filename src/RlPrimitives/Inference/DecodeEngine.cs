@@ -299,8 +299,12 @@ internal sealed class DecodeEngine : IDisposable
         }
 
         using var scope = NewDisposeScope();
-        using var tokens = new PackedTokens(active.Select(r => (int[])[r.LastToken]).ToArray(), active.Select(r => r.Length - 1).ToArray(), model.Device);
-        using var attention = new DecodeAttention(model.Config, cache, active.Select(r => r.Length - 1).ToArray(), model.Device);
+        var positions = active.Select(r => r.Length - 1).ToArray();
+        using var tokens = new PackedTokens(active.Select(r => (int[])[r.LastToken]).ToArray(), positions, model.Device);
+        IAttention attention = HostDecodeAttention.Fits(model.Device, model.Type)
+            ? new HostDecodeAttention(model.Config, cache, positions)
+            : new DecodeAttention(model.Config, cache, positions, model.Device);
+        using var _ = attention as IDisposable;
         var logits = model.LogitsForInference(model.HiddenForInference(tokens, attention)).cpu().contiguous();  // [n, V]
         var floats = Tensors.Floats(logits);
         var vocabulary = model.Config.VocabularySize;

@@ -30,7 +30,7 @@ internal sealed class Gpt2LMHeadModel : nn.Module, ICausalModel
 
     public IEnumerable<(string Name, Parameter Parameter)> NamedParameters => named_parameters().Select(p => (p.name, p.parameter));
 
-    public Tensor Hidden(PackedTokens tokens, IAttention attention, long? weightsVersion) => transformer.Forward(tokens, attention);
+    public Tensor Hidden(PackedTokens tokens, IAttention attention, long? weightsVersion) => transformer.Forward(tokens, attention, weightsVersion);
 
     public Tensor Logits(Tensor hidden, long? weightsVersion) =>
         weightsVersion is { } version ? head.Forward(hidden, version) : nn.functional.linear(hidden, HeadWeight);
@@ -47,6 +47,7 @@ internal sealed class Gpt2LMHeadModel : nn.Module, ICausalModel
         if (disposing)
         {
             head.Dispose();
+            transformer.DisposeFused();
         }
 
         base.Dispose(disposing);
@@ -70,15 +71,23 @@ internal sealed class Gpt2Model : nn.Module
         RegisterComponents();
     }
 
-    public Tensor Forward(PackedTokens tokens, IAttention attention)
+    public Tensor Forward(PackedTokens tokens, IAttention attention, long? weightsVersion)
     {
         var x = wte.Forward(tokens.Ids) + wpe.Forward(tokens.Positions);  // [N, D]
         foreach (var block in h)
         {
-            x = block.Forward(x, attention);
+            x = block.Forward(x, attention, weightsVersion);
         }
 
         return ln_f.Forward(x);  // [N, D]
+    }
+
+    public void DisposeFused()
+    {
+        foreach (var dense in h.SelectMany(b => new[] { b.attn.c_attn, b.attn.c_proj, b.mlp.c_fc, b.mlp.c_proj }))
+        {
+            dense.DisposeFused();
+        }
     }
 }
 
@@ -99,11 +108,11 @@ internal sealed class Gpt2Block : nn.Module
         RegisterComponents();
     }
 
-    public Tensor Forward(Tensor x, IAttention attention)
+    public Tensor Forward(Tensor x, IAttention attention, long? weightsVersion)
     {
         using var scope = NewDisposeScope();
-        var attended = x + attn.Forward(ln_1.Forward(x), attention);  // [N, D]
-        return (attended + mlp.Forward(ln_2.Forward(attended))).MoveToOuterDisposeScope();  // [N, D]
+        var attended = x + attn.Forward(ln_1.Forward(x), attention, weightsVersion);  // [N, D]
+        return (attended + mlp.Forward(ln_2.Forward(attended), weightsVersion)).MoveToOuterDisposeScope();  // [N, D]
     }
 }
 
@@ -124,11 +133,12 @@ internal sealed class Gpt2Attention : nn.Module
         RegisterComponents();
     }
 
-    public Tensor Forward(Tensor x, IAttention attention)
+    public Tensor Forward(Tensor x, IAttention attention, long? weightsVersion)
     {
-        var heads = c_attn.Forward(x).view(x.size(0), 3 * config.Heads, config.HeadDimension);  // [N, 3·H, hd]
-        return c_proj.Forward(attention.Attend(
-            index, heads.narrow(1, 0, config.Heads), heads.narrow(1, config.Heads, config.Heads), heads.narrow(1, 2 * config.Heads, config.Heads)));
+        var heads = c_attn.Forward(x, weightsVersion).view(x.size(0), 3 * config.Heads, config.HeadDimension);  // [N, 3·H, hd]
+        var attended = attention.Attend(
+            index, heads.narrow(1, 0, config.Heads), heads.narrow(1, config.Heads, config.Heads), heads.narrow(1, 2 * config.Heads, config.Heads));
+        return c_proj.Forward(attended, weightsVersion);
     }
 }
 
@@ -147,23 +157,31 @@ internal sealed class Gpt2Mlp : nn.Module
         RegisterComponents();
     }
 
-    public Tensor Forward(Tensor x) => c_proj.Forward(nn.functional.gelu(c_fc.Forward(x), approximation, inplace: false));
+    public Tensor Forward(Tensor x, long? weightsVersion) =>
+        c_proj.Forward(nn.functional.gelu(c_fc.Forward(x, weightsVersion), approximation, inplace: false), weightsVersion);
 }
 
-/// <summary>x·W + b with weight [in, out]: what GPT-2 calls Conv1D. Already the layout that is fast at small N.</summary>
+/// <summary>x·W + b with weight [in, out]: what GPT-2 calls Conv1D.</summary>
 internal sealed class TransposedDense : nn.Module
 {
     public readonly Parameter weight;
     public readonly Parameter bias;
+    private readonly FusedDense fused;
 
     public TransposedDense(int inFeatures, int outFeatures)
         : base(nameof(TransposedDense))
     {
         weight = Weights.Empty(inFeatures, outFeatures);
         bias = Weights.Empty(outFeatures);
+        fused = new FusedDense(() => (weight.t(), bias));
         RegisterComponents();
     }
 
     /// <summary>[N, in] → [N, out]</summary>
-    public Tensor Forward(Tensor x) => bias.addmm(x, weight, 1, 1);
+    public Tensor Forward(Tensor x, long? weightsVersion) =>
+        weightsVersion is { } version ? fused.Forward(x, version)
+        : LinearProduct.Fits(x) ? LinearProduct.Apply(x, weight, bias, transposed: true)
+        : bias.addmm(x, weight, 1, 1);
+
+    public void DisposeFused() => fused.Dispose();
 }

@@ -1,3 +1,4 @@
+using RlPrimitives.Models.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -92,6 +93,9 @@ internal sealed class KeyValueCache : IDisposable
     public (Tensor Keys, Tensor Values) Read(int layer, int slots, int tokens) =>
         (rows[2 * layer].narrow(0, 0, slots).narrow(1, 0, tokens).transpose(1, 2),
          rows[(2 * layer) + 1].narrow(0, 0, slots).narrow(1, 0, tokens).transpose(1, 2));
+
+    /// <summary>Addresses of a layer's keys and values, each [slots, T, Hkv, hd]: for float32 on the processor.</summary>
+    public (IntPtr Keys, IntPtr Values) Layer(int layer) => (AtenOperators.DataOf(rows[2 * layer]), AtenOperators.DataOf(rows[(2 * layer) + 1]));
 
     /// <summary>Copies the first <paramref name="tokens"/> tokens of one slot over another's, in every layer.</summary>
     public void Copy(int from, int to, int tokens)

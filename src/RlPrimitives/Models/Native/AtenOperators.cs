@@ -25,6 +25,47 @@ internal static unsafe partial class AtenOperators
     [LibraryImport("torch_cpu")]
     private static partial int torch_list_push_back(IntPtr list, ulong item);
 
+    [LibraryImport("torch_cpu", EntryPoint = PackedLinearExport, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int aoti_torch_cpu_linear_pointwise(
+        IntPtr x, IntPtr weight, IntPtr* bias, string activation, double** scalars, long scalarCount, byte** algorithm, IntPtr* result);
+
+    [LibraryImport("torch_cpu")]
+    private static partial int aoti_torch_get_data_ptr(IntPtr tensor, IntPtr* result);
+
+    private const string PackedLinearExport = "aoti_torch_cpu__linear_pointwise";
+
+    /// <summary>Address of a tensor's first element, on its device, whatever its strides; valid while the tensor lives.</summary>
+    public static IntPtr DataOf(Tensor tensor)
+    {
+        IntPtr data;
+        Check(aoti_torch_get_data_ptr(tensor.Handle, &data), "a tensor's address");
+        return data;
+    }
+
+    /// <summary>Whether this libtorch carries oneDNN, and with it <see cref="PackedLinear"/>; builds for other processors than x86-64 may not.</summary>
+    public static bool HasPackedLinear { get; } =
+        NativeLibrary.TryLoad("torch_cpu", typeof(AtenOperators).Assembly, null, out var library) && NativeLibrary.TryGetExport(library, PackedLinearExport, out _);
+
+    /// <summary>A copy of a float32 CPU weight [out, in] in the blocks that oneDNN's kernels read, for <see cref="PackedLinear"/> at any N.</summary>
+    public static Tensor PackLinearWeight(Tensor weight)
+    {
+        var stack = stackalloc ulong[2];
+        stack[0] = Fresh(weight);
+        stack[1] = 0; // no batch size to expect: the layout is as good for one row as for thousands
+        return Call("mkldnn::_reorder_linear_weight", "", stack);
+    }
+
+    /// <summary>x·Wᵀ + b with a packed W, [N, in] → [N, out]; no gradients.</summary>
+    /// <remarks>Twice as fast as <c>addmm</c> at decoding's small N on AMD processors, where MKL packs the weight anew at each call.</remarks>
+    public static Tensor PackedLinear(Tensor x, Tensor packedWeight, Tensor? bias)
+    {
+        IntPtr result, biasHandle = bias?.Handle ?? 0;
+        Check(
+            aoti_torch_cpu_linear_pointwise(x.Handle, packedWeight.Handle, bias is null ? null : &biasHandle, "none", null, 0, null, &result),
+            "mkldnn::_linear_pointwise");
+        return Tensor.UnsafeCreateTensor(result);
+    }
+
     /// <summary>Reinterprets the bytes of <paramref name="tensor"/> (last dimension a multiple) as <paramref name="type"/>; shares memory.</summary>
     public static Tensor ViewAs(Tensor tensor, ScalarType type)
     {

@@ -1,0 +1,60 @@
+using RlPrimitives.Models.Native;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace RlPrimitives.Models.Architectures;
+
+/// <summary>x·Wᵀ + b with gradients, on CPU through oneDNN, whose kernels are some 15 % faster than MKL's on AMD processors.</summary>
+internal static class LinearProduct
+{
+    /// <summary>Whether oneDNN computes it; otherwise, and for a handful of rows, use libtorch's own <c>linear</c>.</summary>
+    public static bool Fits(Tensor x) =>
+        AtenOperators.HasPackedLinear && x.dtype == ScalarType.Float32 && x.device_type == DeviceType.CPU && x.dim() == 2 && x.size(0) >= 64;
+
+    /// <summary>[N, in] → [N, out]</summary>
+    /// <param name="x">[N, in]</param>
+    /// <param name="weight">[out, in], or [in, out] where <paramref name="transposed"/>.</param>
+    /// <param name="bias">[out]; null for none.</param>
+    /// <param name="transposed">Whether the weight lies as GPT-2's does.</param>
+    public static Tensor Apply(Tensor x, Tensor weight, Tensor? bias, bool transposed) =>
+        !is_grad_enabled() ? Forward(x, weight, bias, transposed)
+        : bias is null ? Function.apply(x, weight, transposed)
+        : Function.apply(x, weight, bias, transposed);
+
+    private static Tensor Forward(Tensor x, Tensor weight, Tensor? bias, bool transposed)
+    {
+        using var outByIn = transposed ? weight.t().contiguous() : null;
+        return AtenOperators.PackedLinear(x, outByIn ?? weight, bias);
+    }
+
+    private sealed class Function : autograd.SingleTensorFunction<Function>
+    {
+        public override string Name => nameof(LinearProduct);
+
+        public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        {
+            var (x, weight, transposed) = ((Tensor)vars[0], (Tensor)vars[1], (bool)vars[^1]);
+            var bias = vars.Length > 3 ? (Tensor)vars[2] : null;
+            using var _ = no_grad();
+            ctx.save_data("transposed", transposed);
+            ctx.save_data("biased", bias is not null);
+            ctx.save_for_backward([x, weight]);
+            return Forward(x, weight, bias, transposed);
+        }
+
+        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+        {
+            using var scope = NewDisposeScope();
+            using var _ = no_grad();
+            var saved = ctx.get_saved_variables();
+            var (x, weight) = (saved[0], saved[1]);
+            var transposed = (bool)ctx.get_data("transposed");
+            var byOutput = grad_output.contiguous();  // [N, out]
+            var byInput = AtenOperators.PackedLinear(byOutput, transposed ? weight : weight.t().contiguous(), null);  // [N, in]
+            var byWeight = transposed ? x.t().mm(byOutput) : byOutput.t().mm(x);
+            var gradients = (bool)ctx.get_data("biased") ? new List<Tensor> { byInput, byWeight, byOutput.sum([0]), null! } : [byInput, byWeight, null!];
+            gradients.ForEach(g => g?.MoveToOuterDisposeScope());
+            return gradients;
+        }
+    }
+}

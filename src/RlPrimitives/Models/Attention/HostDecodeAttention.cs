@@ -1,0 +1,157 @@
+using System.Buffers;
+using System.Numerics;
+using System.Numerics.Tensors;
+using RlPrimitives.Models.Native;
+using TorchSharp;
+using static TorchSharp.torch;
+using Tensor = TorchSharp.torch.Tensor;
+
+namespace RlPrimitives.Models.Attention;
+
+/// <summary>One new token for each slot against the cache, float32 on the processor, over the cache's memory itself.</summary>
+/// <remarks>
+/// One query a head is too little for libtorch's kernel, whose matrix products degenerate to one row. Here each slot reads its own keys
+/// only, whatever the longest one is, in one pass for all heads; no mask, no index, no copies.
+/// </remarks>
+/// <param name="config">The model's shape.</param>
+/// <param name="cache">The cache; slots 0 … n−1 are in use.</param>
+/// <param name="positions">Position of each slot's new token, [n].</param>
+internal sealed unsafe class HostDecodeAttention(ModelConfig config, KeyValueCache cache, int[] positions) : IAttention
+{
+    // Multiply-adds of a layer from which several threads pay for being woken; below, libtorch's own are still spinning.
+    private const long WorthThreads = 4 << 20;
+
+    private readonly int hd = config.HeadDimension;
+    private readonly int keyStride = config.KeyValueHeads * config.HeadDimension;
+    private readonly int queriesPerKey = config.Heads / config.KeyValueHeads;
+    private readonly float scale = 1 / MathF.Sqrt(config.HeadDimension);
+
+    /// <summary>Whether this way of attending is possible.</summary>
+    public static bool Fits(Device device, ScalarType type) => device.type == DeviceType.CPU && type == ScalarType.Float32;
+
+    public Tensor Attend(int layer, Tensor query, Tensor key, Tensor value)
+    {
+        var result = empty(positions.Length, config.Heads * hd);  // [n, H·hd]
+        float* q = RowsOf(query), k = RowsOf(key), v = RowsOf(value), to = RowsOf(result);
+        long qStride = query.stride(0), kStride = key.stride(0), vStride = value.stride(0);
+        var (keyMemory, valueMemory) = cache.Layer(layer);
+        float* keys = (float*)keyMemory, values = (float*)valueMemory;
+        var window = config.IsSliding(layer) ? config.SlidingWindow!.Value : int.MaxValue;
+        if (positions.Sum(p => (long)p + 1) * config.Heads * hd * 2 < WorthThreads || get_num_threads() == 1)
+        {
+            for (var slot = 0; slot < positions.Length; slot++)
+            {
+                Slot(slot);
+            }
+        }
+        else
+        {
+            Parallel.For(0, positions.Length, new ParallelOptions { MaxDegreeOfParallelism = get_num_threads() }, Slot);
+        }
+
+        return result;
+
+        void Slot(int slot)
+        {
+            var start = (long)slot * cache.Capacity * keyStride;
+            var position = positions[slot];
+            new ReadOnlySpan<float>(k + (slot * kStride), keyStride).CopyTo(new Span<float>(keys + start + ((long)position * keyStride), keyStride));
+            new ReadOnlySpan<float>(v + (slot * vStride), keyStride).CopyTo(new Span<float>(values + start + ((long)position * keyStride), keyStride));
+            var from = Math.Max(0, position + 1 - (long)window);
+            Rows(
+                q + (slot * qStride), keys + start + (from * keyStride), values + start + (from * keyStride), (int)(position + 1 - from),
+                to + ((long)slot * config.Heads * hd));
+        }
+    }
+
+    /// <summary>softmax(q·Kᵀ/√hd)·V of one slot: H queries, <paramref name="count"/> keys.</summary>
+    private void Rows(float* query, float* keys, float* values, int count, float* to)
+    {
+        var rented = ArrayPool<float>.Shared.Rent(config.Heads * count);
+        fixed (float* weights = rented)  // [H, count]
+        {
+            Scores(query, keys, count, weights);
+            for (var head = 0; head < config.Heads; head++)
+            {
+                var row = new Span<float>(weights + (head * count), count);
+                TensorPrimitives.Subtract(row, TensorPrimitives.Max<float>(row), row);
+                TensorPrimitives.Exp<float>(row, row);
+                TensorPrimitives.Divide(row, TensorPrimitives.Sum<float>(row), row);
+            }
+
+            Mix(weights, values, count, to);
+        }
+
+        ArrayPool<float>.Shared.Return(rented);
+    }
+
+    /// <summary>Scaled products of every query with every key, [H, count]; the keys are read once, from first to last, as memory likes it.</summary>
+    private void Scores(float* query, float* keys, int count, float* scores)
+    {
+        var width = Vector<float>.Count;
+        for (var t = 0; t < count; t++, keys += keyStride)
+        {
+            for (var head = 0; head < config.Heads; head++)
+            {
+                float* q = query + (head * hd), k = keys + (head / queriesPerKey * hd);
+                Vector<float> even = default, odd = default;
+                var d = 0;
+                for (; d <= hd - (2 * width); d += 2 * width)
+                {
+                    even = Vector.FusedMultiplyAdd(Vector.Load(q + d), Vector.Load(k + d), even);
+                    odd = Vector.FusedMultiplyAdd(Vector.Load(q + d + width), Vector.Load(k + d + width), odd);
+                }
+
+                var product = Vector.Sum(even + odd);
+                for (; d < hd; d++)
+                {
+                    product += q[d] * k[d];
+                }
+
+                scores[(head * count) + t] = product * scale;
+            }
+        }
+    }
+
+    /// <summary>Sums of the values weighted by [H, count], into [H, hd]; four tokens at a time, so that the sums are stored a quarter as often.</summary>
+    private void Mix(float* weights, float* values, int count, float* to)
+    {
+        new Span<float>(to, config.Heads * hd).Clear();
+        var width = Vector<float>.Count;
+        var t = 0;
+        for (; t <= count - 4; t += 4, values += 4 * keyStride)
+        {
+            for (var head = 0; head < config.Heads; head++)
+            {
+                float* sum = to + (head * hd), v = values + (head / queriesPerKey * hd), w = weights + (head * count) + t;
+                Vector<float> w0 = new(w[0]), w1 = new(w[1]), w2 = new(w[2]), w3 = new(w[3]);
+                var d = 0;
+                for (; d <= hd - width; d += width)
+                {
+                    var x = Vector.FusedMultiplyAdd(w0, Vector.Load(v + d), Vector.Load(sum + d));
+                    var y = w1 * Vector.Load(v + keyStride + d);
+                    x = Vector.FusedMultiplyAdd(w2, Vector.Load(v + (2 * keyStride) + d), x);
+                    y = Vector.FusedMultiplyAdd(w3, Vector.Load(v + (3 * keyStride) + d), y);
+                    (x + y).Store(sum + d);
+                }
+
+                for (; d < hd; d++)
+                {
+                    sum[d] += (w[0] * v[d]) + (w[1] * v[keyStride + d]) + (w[2] * v[(2 * keyStride) + d]) + (w[3] * v[(3 * keyStride) + d]);
+                }
+            }
+        }
+
+        for (; t < count; t++, values += keyStride)
+        {
+            for (var head = 0; head < config.Heads; head++)
+            {
+                var sum = new Span<float>(to + (head * hd), hd);
+                TensorPrimitives.MultiplyAdd(new ReadOnlySpan<float>(values + (head / queriesPerKey * hd), hd), weights[(head * count) + t], sum, sum);
+            }
+        }
+    }
+
+    /// <summary>Where a tensor [n, H, hd] begins; its rows may lie apart, their heads may not.</summary>
+    private static float* RowsOf(Tensor rows) => (float*)AtenOperators.DataOf(rows);
+}
