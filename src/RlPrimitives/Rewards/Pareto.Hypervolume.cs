@@ -28,11 +28,16 @@ public static partial class Pareto
     {
         var shifted = Shift(points, reference);
         var ranks = Fronts(shifted);
-        var first = Enumerable.Range(0, shifted.Length).Where(i => ranks[i] == 0).ToArray();
         var result = new double[points.Length];
-        foreach (var i in first.Where(i => Array.TrueForAll(shifted[i], x => x > 0)))
+        for (var i = 0; i < points.Length; i++)
         {
-            var limited = first.Where(j => j != i).Select(j => shifted[i].Zip(shifted[j], Math.Min).ToArray()).ToArray();
+            if (ranks[i] > 0 || !Array.TrueForAll(shifted[i], x => x > 0))
+            {
+                continue;
+            }
+
+            // All others, dominated ones too: without this point they may hold part of what it holds.
+            var limited = shifted.Where((_, j) => j != i).Select(p => p.Zip(shifted[i], Math.Min).ToArray()).ToArray();
             result[i] = Math.Max(0, shifted[i].Aggregate(1.0, (product, x) => product * x) - Volume(limited));
         }
 
