@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using RlPrimitives.Rewards;
 using RlPrimitives.Rollouts;
 
@@ -45,15 +46,15 @@ public class RewardComputerTests
     [Fact]
     public async Task No_more_scores_are_awaited_at_once_than_allowed()
     {
-        var waiting = new Queue<TaskCompletionSource<float?>>();
+        var waiting = new ConcurrentQueue<TaskCompletionSource<float?>>();
         var (now, most) = (0, 0);
         var judge = new Asked("judge", async (_, _) =>
         {
-            most = Math.Max(most, ++now);
+            most = Math.Max(most, Interlocked.Increment(ref now)); // called one after another
             var answer = new TaskCompletionSource<float?>();
             waiting.Enqueue(answer);
             var score = await answer.Task;
-            now--;
+            Interlocked.Decrement(ref now);
             return score;
         });
         var pending = new RewardComputer(new RewardOptions { MaxConcurrency = 3 }, (judge, 1)).ComputeRewardsAsync(Scored.Groups(["", "", "", "", "", "", ""]));
