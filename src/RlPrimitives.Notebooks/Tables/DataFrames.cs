@@ -55,9 +55,9 @@ public static class DataFrames
     /// turns, response_tokens, error (null where none).
     /// </summary>
     /// <param name="trajectories">Any number.</param>
-    /// <param name="rewards">One for each trajectory.</param>
+    /// <param name="rewards">One for each trajectory; null: it has none.</param>
     /// <exception cref="ArgumentException">There is another number of rewards than of trajectories.</exception>
-    public static DataFrame ToDataFrame(this IReadOnlyList<Trajectory> trajectories, IReadOnlyList<float>? rewards = null)
+    public static DataFrame ToDataFrame(this IReadOnlyList<Trajectory> trajectories, IReadOnlyList<float?>? rewards = null)
     {
         ArgumentNullException.ThrowIfNull(trajectories);
         if (rewards is not null && rewards.Count != trajectories.Count)
@@ -73,7 +73,7 @@ public static class DataFrames
             Words("prompt", trajectories, t => t.Problem.Prompt),
             Words("response", trajectories, t => t.Response),
             Words("answer", trajectories, t => t.Problem.Answer),
-            .. rewards is null ? (DataFrameColumn[])[] : [Real("reward", rewards, r => Known(r))],
+            .. rewards is null ? (DataFrameColumn[])[] : [Real("reward", rewards, r => r is { } known ? Known(known) : null)],
             Words("status", trajectories, t => t.Status.ToString()),
             Words("stop_reason", trajectories, t => t.Turns.IsDefaultOrEmpty ? null : t.Turns[^1].StopReason.ToString()),
             Whole("turns", trajectories, t => t.Turns.IsDefault ? 0 : t.Turns.Length),

@@ -14,11 +14,11 @@ public sealed class TrajectoryTable
     private const string Cell = "text-align:left;vertical-align:top;padding:4px 8px;border-bottom:1px solid rgba(128,128,128,0.25)";
     private const string Wrapped = Cell + ";white-space:pre-wrap;overflow-wrap:anywhere;max-width:32em";
     private readonly IReadOnlyList<Trajectory> trajectories;
-    private readonly IReadOnlyList<float>? rewards;
+    private readonly IReadOnlyList<float?>? rewards;
     private readonly ITokenizer? tokenizer;
     private readonly int rows;
 
-    internal TrajectoryTable(IReadOnlyList<Trajectory> trajectories, IReadOnlyList<float>? rewards, ITokenizer? tokenizer, int rows) =>
+    internal TrajectoryTable(IReadOnlyList<Trajectory> trajectories, IReadOnlyList<float?>? rewards, ITokenizer? tokenizer, int rows) =>
         (this.trajectories, this.rewards, this.tokenizer, this.rows) = (trajectories, rewards, tokenizer, Math.Min(rows, trajectories.Count));
 
     /// <summary>The table as an HTML fragment.</summary>
@@ -36,7 +36,7 @@ public sealed class TrajectoryTable
             var trajectory = trajectories[i];
             html.Append($"<tr><td style=\"{Cell}\">{trajectory.Group}.{trajectory.Member}</td>")
                 .Append($"<td style=\"{Wrapped}\">{Text(Prompt(trajectory))}</td><td style=\"{Wrapped}\">{Text(Response(trajectory))}</td><td style=\"{Wrapped}\">{Text(trajectory.Problem.Answer)}</td>")
-                .Append(rewards is null ? "" : $"<td style=\"{Cell}\">{Numbers.Short(rewards[i])}</td>")
+                .Append(rewards is null ? "" : $"<td style=\"{Cell}\">{(rewards[i] is { } reward ? Numbers.Short(reward) : "–")}</td>")
                 .Append($"<td style=\"{Cell}\">{Text(End(trajectory))}</td><td style=\"{Cell}\">{trajectory.ResponseTokens}</td></tr>");
         }
 
@@ -51,7 +51,7 @@ public sealed class TrajectoryTable
         {
             var trajectory = trajectories[i];
             text.Append($"{trajectory.Group}.{trajectory.Member}  {OneLine(Prompt(trajectory))} → {OneLine(Response(trajectory))}")
-                .Append(rewards is null ? "" : $"  reward {Numbers.Short(rewards[i])}").AppendLine($"  {End(trajectory)}  {trajectory.ResponseTokens} tokens");
+                .Append(rewards is null ? "" : $"  reward {(rewards[i] is { } reward ? Numbers.Short(reward) : "–")}").AppendLine($"  {End(trajectory)}  {trajectory.ResponseTokens} tokens");
         }
 
         return text.Append(Footer()).ToString();

@@ -50,6 +50,13 @@ public sealed class GrpoAlgorithm(
         var used = Enumerable.Range(0, trajectories.Count).Where(i => scored.Totals[i] is not null).ToArray();
         var rows = used.SelectMany(i => TrainingRow.From(trajectories[i], advantages[i])).ToArray();
         var started = Stopwatch.GetTimestamp();
+        if (environment.Sampling.IsFiltered && rows.Length > 0)
+        {
+            // Sampled from a filtered distribution: the ratio compares the model with itself, so the old log-probs are the model's own.
+            var old = await backprop.ComputeLogProbsAsync(rows).ConfigureAwait(false);
+            rows = rows.Zip(old, (row, logProbs) => row with { OldLogProbs = logProbs }).ToArray();
+        }
+
         var update = rows.Length == 0 ? UpdateStatistics.None : await backprop.UpdateAsync(rows, cancellationToken).ConfigureAwait(false);
 
         return new TrainStep(

@@ -142,13 +142,13 @@ public sealed class BackpropModule : IDisposable
         }
 
         measured.Add(batch, computed.detach(), kl?.detach(), Config);
-        return perToken.dot(batch.Weights);  // []
+        return perToken.mul(batch.Weights).sum();  // [] not dot: its last bits depend on where in memory the weights lie
     }
 
     private Tensor CrossEntropyOf(MicroBatch batch, UpdateMeter measured)
     {
         var computed = LogProbsAndEntropy(Model, batch, withEntropy: false);  // [2, M]
-        return computed[0].neg().dot(batch.Weights);  // []
+        return computed[0].neg().mul(batch.Weights).sum();  // []
     }
 
     /// <summary>Gradients of all micro-batches, one step. The weights of the average span the whole step, so the split changes nothing.</summary>

@@ -34,7 +34,35 @@ public static class TokenLogProbs
             throw new ArgumentOutOfRangeException(nameof(temperature), temperature, "Temperature must be above 0: greedy samples have no gradient.");
         }
 
-        return Function.apply(hidden, head, targets, temperature, withEntropy, (int)Math.Max(1, logitsAtOnce / head.size(0)));
+        var chunk = (int)Math.Max(1, logitsAtOnce / head.size(0));
+        return is_grad_enabled() && (hidden.requires_grad || head.requires_grad)
+            ? Function.apply(hidden, head, targets, temperature, withEntropy, chunk)
+            : Forward(hidden, head, targets, temperature, withEntropy, chunk, keep: false).Result; // no backward pass would free it
+    }
+
+    // [2, M]: log-probs, entropies; and all log-probs, [M, V], where they are to be kept and one chunk held them.
+    private static (Tensor Result, Tensor? Kept) Forward(Tensor hidden, Tensor head, Tensor targets, double temperature, bool withEntropy, int chunk, bool keep)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var count = hidden.size(0);
+        var result = zeros([2, count], dtype: ScalarType.Float32, device: hidden.device);
+        Tensor? kept = null;
+        for (long start = 0; start < count; start += chunk)
+        {
+            using var step = NewDisposeScope();
+            var size = Math.Min(chunk, count - start);
+            var logProbs = LogSoftmax(hidden.narrow(0, start, size), head, temperature);  // [c, V]
+            result[0].narrow(0, start, size).copy_(logProbs.gather(1, targets.narrow(0, start, size).unsqueeze(1)).squeeze(1));
+            if (withEntropy)
+            {
+                result[1].narrow(0, start, size).copy_(logProbs.exp().mul_(logProbs).sum(1).neg_());
+            }
+
+            kept = keep && size == count ? logProbs.DetachFromDisposeScope() : null;
+        }
+
+        return (result.MoveToOuterDisposeScope(), kept);
     }
 
     private static Tensor LogSoftmax(Tensor hidden, Tensor head, double temperature)
@@ -58,28 +86,12 @@ public static class TokenLogProbs
             var (temperature, withEntropy, chunk) = ((double)vars[3], (bool)vars[4], (int)vars[5]);
             using var scope = NewDisposeScope();
             using var _ = no_grad();
-            var count = hidden.size(0);
-            var result = zeros([2, count], dtype: ScalarType.Float32, device: hidden.device);
-            Tensor? kept = null;
-            for (long start = 0; start < count; start += chunk)
-            {
-                using var step = NewDisposeScope();
-                var size = Math.Min(chunk, count - start);
-                var logProbs = LogSoftmax(hidden.narrow(0, start, size), head, temperature);  // [c, V]
-                result[0].narrow(0, start, size).copy_(logProbs.gather(1, targets.narrow(0, start, size).unsqueeze(1)).squeeze(1));
-                if (withEntropy)
-                {
-                    result[1].narrow(0, start, size).copy_(logProbs.exp().mul_(logProbs).sum(1).neg_());
-                }
-
-                kept = size == count ? logProbs.MoveToOuterDisposeScope() : null;
-            }
-
+            var (result, kept) = Forward(hidden, head, targets, temperature, withEntropy, chunk, keep: true);
             ctx.save_data("temperature", temperature);
             ctx.save_data("chunk", chunk);
             // Only inputs may go through save_for_backward; what was computed here is handed over as it is, and freed by the backward pass.
             ctx.save_for_backward([hidden, head, targets]);
-            ctx.save_data("computed", new Computed(withEntropy ? result[1].clone().DetachFromDisposeScope() : null, kept?.DetachFromDisposeScope()));
+            ctx.save_data("computed", new Computed(withEntropy ? result[1].clone().DetachFromDisposeScope() : null, kept));
             return result.MoveToOuterDisposeScope();
         }
 

@@ -40,6 +40,11 @@ public static class Prompts
                 throw new InvalidDataException($"{path}, line {number}: expected an object with a 'prompt', found {document.RootElement.ValueKind}.");
             }
 
+            if (document.RootElement.TryGetProperty("prompt", out var given) && given.ValueKind != JsonValueKind.String)
+            {
+                throw new InvalidDataException($"{path}, line {number}: 'prompt' must be a text, found {given.ValueKind}.");
+            }
+
             var fields = document.RootElement.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.ValueKind == JsonValueKind.String ? p.Value.GetString()! : p.Value.GetRawText());
             return fields.Remove("prompt", out var prompt)
                 ? new Problem(fields.Remove("id", out var id) ? id : $"{number}", prompt, fields.Remove("answer", out var answer) ? answer : "", fields)

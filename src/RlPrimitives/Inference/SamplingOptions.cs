@@ -61,6 +61,9 @@ public sealed record SamplingOptions
             : value;
     } = [];
 
+    /// <summary>Whether some tokens are left out or penalised: the distribution sampled from is then not the model's at this temperature.</summary>
+    public bool IsFiltered => TopK > 0 || TopP < 1 || MinP > 0 || RepetitionPenalty != 1;
+
     /// <summary>The most likely token at each step.</summary>
     public static SamplingOptions Greedy { get; } = new() { Temperature = 0 };
 }

@@ -123,8 +123,8 @@ public class EngineLifeTests
         using var model = TinyModels.Fresh();
         using var first = new HuggingFaceBackend(model, TinyModels.Tokenizer);
         using var second = new HuggingFaceBackend(model, TinyModels.Tokenizer);
-        var request = new GenerationRequest([1, 2, 3], Long, RandomStream.For(1));
-        for (var round = 0; round < 10; round++)
+        var request = new GenerationRequest([1, 2, 3], Long with { MaxNewTokens = 5 }, RandomStream.For(1));
+        for (var round = 0; round < 40; round++)
         {
             model.MarkChanged(); // both renew their copies at once
             var both = await Task.WhenAll(Task.Run(() => first.GenerateAsync([request])), Task.Run(() => second.GenerateAsync([request]))).Ends();

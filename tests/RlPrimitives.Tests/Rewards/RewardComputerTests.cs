@@ -1,4 +1,5 @@
-using System.Collections.Concurrent;
+using RlPrimitives.Environments;
+using RlPrimitives.Inference;
 using RlPrimitives.Rewards;
 using RlPrimitives.Rollouts;
 
@@ -6,220 +7,123 @@ namespace RlPrimitives.Tests.Rewards;
 
 public class RewardComputerTests
 {
-    [Fact]
-    public async Task A_function_is_a_reward_and_a_failed_trajectory_has_none()
+    /// <summary>Methods, and what they make of the scores 1 and 3.</summary>
+    public static TheoryData<IRewardMethod, float, float> Methods => new()
     {
-        var scored = await RewardComputer.From(t => t.Response.Length).ComputeRewardsAsync([Scored.Trajectory("abc"), Scored.Failed(), Scored.Trajectory("")], RewardMethod.Absolute);
-        Assert.Equal([3, null, 0], scored.Totals);
-        Assert.Equal(RewardMethod.Absolute, scored.Method);
-        Assert.Equal(1.5, scored.ObjectiveMeans()["reward"]);
+        { RewardMethod.Absolute, 1, 3 }, { RewardMethod.RelativeRank, 0, 1 }, { RewardMethod.RelativeZScore, -.7071063f, .7071063f }, { RewardMethod.LeaveOneOut, -2, 2 },
+        { RewardMethod.NormalizeThenSum, -.7070568f, .7070568f }, { RewardMethod.Pareto(), 0, 1 },
+    };
+
+    [Fact]
+    public async Task Rewards_from_a_function_are_its_values()
+    {
+        var batch = await RewardComputer.From(t => t.Response.Length, "length").ComputeRewardsAsync([Of("a"), Of("abc")]);
+        Assert.Equal([1f, 3f], batch.Totals);
+        Assert.Equal([1f, 3f], batch.Objectives["length"]);
+        Assert.Equal(2, batch.ObjectiveMeans()["length"]);
+        Assert.Equal(RewardMethod.Absolute, batch.Method);
     }
 
     [Fact]
-    public async Task Objectives_are_weighed_kept_apart_and_may_abstain()
+    public async Task Objectives_are_weighted_and_kept_apart()
     {
-        var computer = new RewardComputer((new Contains("a"), 2), (new ResponseLength(), 0.5f), (new ExactMatch(), 1));
-        var scored = await computer.ComputeRewardsAsync([Scored.Trajectory("a"), Scored.Trajectory("b")]);
-        Assert.Equal([1, -1], scored.Totals);
-        Assert.Equal([-2, -2], scored.Objectives["length"]);
-        Assert.Equal([null, null], scored.Objectives["exact_match"]);
-        Assert.True(double.IsNaN(scored.ObjectiveMeans()["exact_match"]));
-        Assert.Equal(default, scored.Failures["length"]);
-        Assert.Null(scored.Hypervolume);
+        var computer = new RewardComputer((new Fixed("a", 1, 2), 1f), (new Fixed("b", 10, null), 0.5f), (new Fixed("c", null, null), 100f));
+        var batch = await computer.ComputeRewardsAsync([Of("0"), Of("1")]);
+        Assert.Equal([6f, 2f], batch.Totals);
+        Assert.Equal([10f, null], batch.Objectives["b"]);
+        Assert.Equal((1.5, 10), (batch.ObjectiveMeans()["a"], batch.ObjectiveMeans()["b"]));
+        Assert.True(double.IsNaN(batch.ObjectiveMeans()["c"]));
     }
 
     [Fact]
-    public async Task Scores_stand_in_the_trajectories_order_whichever_comes_first()
+    public async Task A_trajectory_on_which_all_abstain_has_no_reward()
     {
-        var answers = Enumerable.Range(0, 6).Select(_ => new TaskCompletionSource<float?>()).ToArray();
-        var computer = new RewardComputer((new Asked("slow", (t, _) => answers[t.Member].Task), 1), (new Asked("fast", (t, _) => Task.FromResult<float?>(10 * t.Member)), 1));
-        var pending = computer.ComputeRewardsAsync(Scored.Groups(["", "", "", "", "", ""]));
-        foreach (var i in new[] { 3, 0, 5, 1, 4, 2 })
-        {
-            Assert.False(pending.IsCompleted);
-            answers[i].SetResult(i);
-        }
-
-        Assert.Equal([0, 11, 22, 33, 44, 55], (await pending).Totals);
-    }
-
-    [Fact]
-    public async Task No_more_scores_are_awaited_at_once_than_allowed()
-    {
-        var waiting = new ConcurrentQueue<TaskCompletionSource<float?>>();
-        var (now, most) = (0, 0);
-        var judge = new Asked("judge", async (_, _) =>
-        {
-            most = Math.Max(most, Interlocked.Increment(ref now)); // called one after another
-            var answer = new TaskCompletionSource<float?>();
-            waiting.Enqueue(answer);
-            var score = await answer.Task;
-            Interlocked.Decrement(ref now);
-            return score;
-        });
-        var pending = new RewardComputer(new RewardOptions { MaxConcurrency = 3 }, (judge, 1)).ComputeRewardsAsync(Scored.Groups(["", "", "", "", "", "", ""]));
-        while (!pending.IsCompleted)
-        {
-            if (waiting.TryDequeue(out var next))
-            {
-                next.SetResult(1);
-            }
-
-            await Task.Yield();
-        }
-
-        Assert.Equal(7, (await pending).Totals.Count(r => r == 1));
-        Assert.Equal(3, most);
-    }
-
-    [Fact]
-    public async Task Code_that_does_not_await_is_never_called_from_two_threads()
-    {
-        var (inside, together) = (0, 0);
-        var computer = RewardComputer.From(_ =>
-        {
-            together = Math.Max(together, Interlocked.Increment(ref inside));
-            Thread.Yield();
-            return Interlocked.Decrement(ref inside);
-        });
-        await computer.ComputeRewardsAsync(Scored.Groups([.. Enumerable.Repeat("", 200)]));
-        Assert.Equal(1, together);
+        var batch = await RewardComputer.From(t => t.Response == "0" ? 1f : null).ComputeRewardsAsync([Of("0"), Of("1")]);
+        Assert.Equal([1f, null], batch.Totals);
     }
 
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task A_score_that_takes_too_long_ends_the_wait_and_names_itself(bool listens)
+    [InlineData(float.NaN)]
+    [InlineData(float.PositiveInfinity)]
+    public async Task A_score_that_is_not_finite_is_an_error_that_names_objective_and_trajectory(float bad)
     {
-        var time = new ManualTime();
-        var judge = new Asked("judge", (t, ct) => t.Member == 1 ? Never(listens ? ct : default) : Task.FromResult<float?>(1));
-        var pending = new RewardComputer(new RewardOptions { Timeout = TimeSpan.FromSeconds(5), Time = time }, (judge, 1)).ComputeRewardsAsync(Scored.Groups(["", "", ""]));
-        time.Advance(TimeSpan.FromSeconds(4.9));
-        Assert.False(pending.IsCompleted);
-        time.Advance(TimeSpan.FromSeconds(0.1));
-        var error = await Assert.ThrowsAsync<TimeoutException>(() => pending);
-        Assert.Equal("Objective 'judge' took longer than 00:00:05 on problem 'p0', member 1.", error.Message);
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => RewardComputer.From(_ => bad, "speed").ComputeRewardsAsync([Of("0")]));
+        Assert.Contains("'speed'", error.Message, StringComparison.Ordinal);
+        Assert.Contains("'p0'", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task With_abstention_failures_are_counted_by_objective()
+    public async Task An_objective_that_throws_is_named_and_what_it_threw_is_kept()
     {
-        var time = new ManualTime();
-        var judge = new Asked("judge", (t, ct) => t.Member switch
-        {
-            0 => Never(ct),
-            1 => throw new FormatException("no json"),
-            2 => Task.FromException<float?>(new OperationCanceledException("the client gave up")), // nobody cancelled this computation
-            3 => Task.FromResult<float?>(float.NaN),
-            4 => Task.FromException<float?>(new TimeoutException("the server's own")),
-            _ => Task.FromResult<float?>(1),
-        });
-        var options = new RewardOptions { Timeout = TimeSpan.FromSeconds(1), Time = time, AbstainOnFailure = true };
-        var pending = new RewardComputer(options, (judge, 1), (new ResponseLength(), 1)).ComputeRewardsAsync([.. Scored.Groups(["", "", "", "", "", ""]), Scored.Failed(1)]);
-        time.Advance(TimeSpan.FromSeconds(1));
-        var scored = await pending;
-        Assert.Equal([null, null, null, null, null, 1, null], scored.Objectives["judge"]);
-        Assert.Equal([-1, -1, -1, -1, -1, 0, null], scored.Totals);
-        Assert.Equal(new ObjectiveFailures(TimedOut: 1, Threw: 4), scored.Failures["judge"]);
-        Assert.Equal(default, scored.Failures["length"]);
-    }
-
-    [Fact]
-    public async Task A_throwing_objective_is_named_and_stops_the_others()
-    {
-        var stopped = 0;
-        var judge = new Asked("judge", async (t, ct) =>
-        {
-            if (t.Member == 2)
-            {
-                await Task.Yield();
-                throw new FormatException("no json");
-            }
-
-            ct.Register(() => Interlocked.Increment(ref stopped));
-            return await Never(ct);
-        });
-        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => new RewardComputer((judge, 1)).ComputeRewardsAsync(Scored.Groups(["", "", "", ""])));
-        Assert.Equal("Objective 'judge' threw on problem 'p0', member 2: no json", error.Message);
+        float Broken(Trajectory t) => throw new FormatException("broken");
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => RewardComputer.From(Broken, "speed").ComputeRewardsAsync([Of("0")]));
+        Assert.Contains("'speed'", error.Message, StringComparison.Ordinal);
         Assert.IsType<FormatException>(error.InnerException);
-        Assert.True(stopped >= 2);
-    }
-
-    [Fact]
-    public async Task A_score_that_is_not_finite_is_refused()
-    {
-        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => RewardComputer.From(_ => float.PositiveInfinity, "odds").ComputeRewardsAsync([Scored.Trajectory("")]));
-        Assert.Contains("'odds'", error.Message, StringComparison.Ordinal);
-        Assert.Contains("null to abstain", error.Message, StringComparison.Ordinal);
+        using var cancelled = new CancellationTokenSource();
+        await cancelled.CancelAsync();
+        float Cancelled(Trajectory t) => throw new OperationCanceledException(cancelled.Token);
+        await Assert.ThrowsAsync<OperationCanceledException>(() => RewardComputer.From(Cancelled).ComputeRewardsAsync([Of("0")], default, cancelled.Token));
     }
 
     [Theory]
-    [InlineData(true, true)]
-    [InlineData(true, false)]
-    [InlineData(false, true)]
-    [InlineData(false, false)]
-    public async Task Cancellation_is_never_swallowed(bool abstain, bool listens)
+    [MemberData(nameof(Methods))]
+    public async Task A_failed_trajectory_is_not_scored_and_is_outside_its_group(IRewardMethod method, float first, float second)
     {
-        using var cancel = new CancellationTokenSource();
-        var judge = new Asked("judge", (_, ct) => Never(listens ? ct : default));
-        var pending = new RewardComputer(new RewardOptions { AbstainOnFailure = abstain, MaxConcurrency = 2 }, (judge, 1)).ComputeRewardsAsync(Scored.Groups(["", "", "", ""]), cancellationToken: cancel.Token);
-        Assert.False(pending.IsCompleted);
-        await cancel.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => pending);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => RewardComputer.From(_ => 1f).ComputeRewardsAsync([Scored.Trajectory("")], cancellationToken: cancel.Token));
+        var asked = new List<string>();
+        var computer = RewardComputer.From(t => { asked.Add(t.Response); return float.Parse(t.Response); });
+        Trajectory[] all = [Of("1"), Of("7") with { Status = TrajectoryStatus.Failed }, Of("3"), Of("2") with { Turns = [] }];
+        var batch = await computer.ComputeRewardsAsync(all, method);
+        Assert.Equal(["1", "3"], asked);
+        Assert.Null(batch.Totals[1]);
+        Assert.Null(batch.Totals[3]);
+        Assert.Equal(first, batch.Totals[0]!.Value, 1e-6);
+        Assert.Equal(second, batch.Totals[2]!.Value, 1e-6);
+        Assert.Equal([1f, null, 3f, null], batch.Objectives["reward"]); // objectives stay as scored
     }
 
     [Fact]
-    public async Task A_batch_has_the_hypervolume_of_what_all_objectives_scored()
+    public async Task Relative_rewards_are_taken_within_each_group()
     {
-        var options = new RewardOptions { ReferencePoint = [0, -10, 100] };
-        var computer = new RewardComputer(options, (new Contains("a"), 1), (new ResponseLength(), 0.1f), (RewardsOf("unused"), 0));
-        var scored = await computer.ComputeRewardsAsync([Scored.Trajectory("a"), Scored.Trajectory("aaaa"), Scored.Trajectory("b"), Scored.Failed()]);
-        Assert.Equal(8, scored.Hypervolume); // 1 × (−2 − −10); "b" does not exceed 0
-
-        var minimised = new RewardComputer(options with { ReferencePoint = [0, 10] }, (new Contains("a"), 1), (new Asked("cost", (t, _) => Task.FromResult<float?>(t.ResponseTokens)), -1));
-        Assert.Equal(8, (await minimised.ComputeRewardsAsync([Scored.Trajectory("a")])).Hypervolume);
-        Assert.Equal(0, (await minimised.ComputeRewardsAsync([])).Hypervolume);
+        var computer = RewardComputer.From(t => float.Parse(t.Response));
+        Trajectory[] all = [Of("5", 0), Of("1", 1), Of("6", 0), Of("1", 1), Of("7", 0), Of("9", 2)];
+        Assert.Equal([0f, .5f, .5f, .5f, 1f, .5f], (await computer.ComputeRewardsAsync(all, RewardMethod.RelativeRank)).Totals);
+        var z = (await computer.ComputeRewardsAsync(all, RewardMethod.RelativeZScore)).Totals;
+        Assert.Equal([-.999999f, 0, 0, 0, .999999f, 0], z.Select(x => x!.Value));
     }
 
     [Fact]
-    public async Task A_Pareto_computer_compares_unless_asked_otherwise()
+    public void Ranks_and_standard_scores_have_their_literal_values()
     {
-        var computer = new ParetoRewardComputer(new RewardOptions { ReferencePoint = [0, -10] }, new Contains("a"), new ResponseLength());
-        var trajectories = Scored.Groups(["a", "aaaa", "bb"], ["b", "b"]);
-        var scored = await computer.ComputeRewardsAsync(trajectories);
-        Scored.Near([1, 0, 0, 0.5f, 0.5f], (await Compared(ParetoScope.Group)).Totals);
-        Assert.Equal(8, scored.Hypervolume);
-        Assert.Equal(RewardMethod.Pareto(), scored.Method);
-        Assert.Equal([-1, -4, -3, -2, -2], (await computer.ComputeRewardsAsync(trajectories, RewardMethod.Absolute)).Totals);
-
-        Task<RewardBatch> Compared(ParetoScope scope) =>
-            new ParetoRewardComputer(new Contains("a"), new ResponseLength()) { Method = RewardMethod.Pareto(scope) }.ComputeRewardsAsync(trajectories);
+        Assert.Equal([0f, 1 / 3f, 5 / 6f, 5 / 6f], RelativeRewards.Ranks([.2f, .5f, .9f, .9f]));
+        Assert.Equal([.5f, .5f, .5f], RelativeRewards.Ranks([4f, 4, 4]));
+        Assert.Equal([.5f], RelativeRewards.Ranks([4f]));
+        Assert.Equal([1f, 0], RelativeRewards.Ranks([-1f, -2]));
+        Assert.Empty(RelativeRewards.Ranks([]));
+        var z = RelativeRewards.ZScores([.2f, .5f, .9f, .9f]);
+        Assert.All(new[] { -1.248737, -.367276, .808006, .808006 }.Zip(z), p => Assert.Equal(p.First, p.Second, 2e-6));
+        Assert.Equal([0f, 0, 0], RelativeRewards.ZScores([.1f, .1f, .1f]));
+        Assert.Equal([0f], RelativeRewards.ZScores([4f]));
     }
 
     [Fact]
-    public void What_cannot_be_meant_is_refused()
+    public void Objectives_need_names_of_their_own()
     {
+        Assert.Contains("'a'", Assert.Throws<ArgumentException>(() => new RewardComputer((new Fixed("a"), 1), (new Fixed("a"), 1))).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => new RewardComputer());
-        Assert.Contains("'length'", Assert.Throws<ArgumentException>(() => new RewardComputer((new ResponseLength(), 1), (ResponseLength.AtMost(5), 1))).Message, StringComparison.Ordinal);
-        Assert.Contains("weight NaN", Assert.Throws<ArgumentException>(() => new RewardComputer((new ResponseLength(), float.NaN))).Message, StringComparison.Ordinal);
-        Assert.Contains("2 numbers for 1", Assert.Throws<ArgumentException>(() => new RewardComputer(new RewardOptions { ReferencePoint = [0, 0] }, (new ExactMatch(), 1))).Message, StringComparison.Ordinal);
-        Assert.Contains("at most 4", Assert.Throws<ArgumentException>(() => new ParetoRewardComputer(new RewardOptions { ReferencePoint = new float[5] }, [.. "abcde".Select(c => RewardsOf($"{c}"))])).Message, StringComparison.Ordinal);
-        Assert.Throws<ArgumentOutOfRangeException>(() => new RewardOptions { MaxConcurrency = 0 });
-        Assert.Throws<ArgumentOutOfRangeException>(() => new RewardOptions { Timeout = TimeSpan.Zero });
-        Assert.Throws<ArgumentOutOfRangeException>(() => new RewardOptions { ReferencePoint = [float.NaN] });
     }
 
-    private static Asked RewardsOf(string name) => new(name, (_, _) => Task.FromResult<float?>(1));
+    private static Trajectory Of(string text, int group = 0) =>
+        new(new Problem($"p{text}", "", ""), group, 0, [new Turn([1], [2], [-1], text, StopReason.StopToken, 1)], TrajectoryStatus.Terminated);
 
-    private static async Task<float?> Never(CancellationToken cancellationToken)
+    /// <summary>Scores by the trajectory's text, asynchronously.</summary>
+    private sealed class Fixed(string name, params float?[] scores) : IObjective
     {
-        await Task.Delay(Timeout.Infinite, cancellationToken);
-        return null;
-    }
+        public string Name => name;
 
-    private sealed record Asked(string Name, Func<Trajectory, CancellationToken, Task<float?>> Answer) : IObjective
-    {
-        public ValueTask<float?> ScoreAsync(Trajectory trajectory, CancellationToken cancellationToken) => new(Answer(trajectory, cancellationToken));
+        public async ValueTask<float?> ScoreAsync(Trajectory trajectory, CancellationToken cancellationToken)
+        {
+            await Task.Yield();
+            return scores[int.Parse(trajectory.Response)];
+        }
     }
 }

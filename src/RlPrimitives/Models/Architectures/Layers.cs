@@ -62,18 +62,22 @@ internal sealed class FusedDense(params Func<(Tensor Weight, Tensor? Bias)>[] pa
 {
     private Tensor? transposed; // [in, Σ out]
     private Tensor? bias;       // [Σ out]
+    private readonly Lock sync = new();
     private long version = -1;
 
     /// <summary>[N, in] → [N, Σ out]</summary>
     public Tensor Forward(Tensor x, long weightsVersion)
     {
-        if (version != weightsVersion)
+        lock (sync) // several backends may run one model, each on its thread: none may renew what another multiplies with
         {
-            Refresh();
-            version = weightsVersion;
-        }
+            if (version != weightsVersion)
+            {
+                Refresh();
+                version = weightsVersion;
+            }
 
-        return bias is null ? x.mm(transposed!) : bias.addmm(x, transposed!, 1, 1);
+            return bias is null ? x.mm(transposed!) : bias.addmm(x, transposed!, 1, 1);
+        }
     }
 
     public void Dispose()
