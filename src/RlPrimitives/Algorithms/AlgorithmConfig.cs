@@ -13,8 +13,8 @@ public sealed record AlgorithmConfig
         init => field = value >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(BatchSize), value, "BatchSize must be at least 1.");
     } = 128;
 
-    /// <summary>How scores become rewards.</summary>
-    public RewardMethod Rewards { get; init; } = RewardMethod.Absolute;
+    /// <summary>How scores become rewards; null for the reward computer's own method (<see cref="RewardMethod.Absolute"/> for a <see cref="RewardComputer"/>).</summary>
+    public IRewardMethod? Rewards { get; init; }
 
     /// <summary>What centred rewards of a group are divided by.</summary>
     public AdvantageNormalization Normalization { get; init; } = AdvantageNormalization.GroupDeviation;

@@ -38,7 +38,7 @@ public static class Evaluation
     /// <summary>Share of problems whose one response scores at least <paramref name="threshold"/>; a failed trajectory counts as not solved.</summary>
     /// <param name="environment">How the model is asked; its sampling is replaced.</param>
     /// <param name="problems">Held-out problems.</param>
-    /// <param name="rewards">Scores.</param>
+    /// <param name="rewards">Scores; their weighted sum counts, whatever the method trained with.</param>
     /// <param name="sampling">How responses are sampled; null for greedy with the environment's limits.</param>
     /// <param name="threshold">Least total that counts as success.</param>
     /// <param name="cancellationToken">Ends the evaluation.</param>
@@ -49,7 +49,7 @@ public static class Evaluation
         ArgumentNullException.ThrowIfNull(environment);
         var asked = environment.WithSampling(sampling ?? environment.Sampling with { Temperature = 0 });
         var collected = await new RolloutManager(asked, new RolloutConfig { NumParallel = 128 }).CollectAsync(problems, cancellationToken: cancellationToken).ConfigureAwait(false);
-        var scored = await rewards.ComputeRewardsAsync(collected.Trajectories, cancellationToken: cancellationToken).ConfigureAwait(false);
+        var scored = await rewards.ComputeRewardsAsync(collected.Trajectories, RewardMethod.Absolute, cancellationToken).ConfigureAwait(false);
         return new Accuracy(scored.Totals.Count(r => r >= threshold), problems.Count);
     }
 }

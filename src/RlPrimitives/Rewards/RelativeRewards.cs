@@ -53,4 +53,23 @@ public static class RelativeRewards
 
         return result;
     }
+
+    /// <summary>r_i − mean of the others = G/(G−1)·(r_i − μ); 0 for a single value.</summary>
+    /// <param name="values">Scores of one group, [G].</param>
+    public static float[] LeaveOneOut(ReadOnlySpan<float> values)
+    {
+        double sum = 0;
+        foreach (var value in values)
+        {
+            sum += value;
+        }
+
+        var result = new float[values.Length];
+        for (var i = 0; i < values.Length && values.Length > 1; i++)
+        {
+            result[i] = (float)(values[i] - ((sum - values[i]) / (values.Length - 1)));
+        }
+
+        return result;
+    }
 }

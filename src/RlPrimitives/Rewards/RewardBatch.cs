@@ -4,9 +4,23 @@ namespace RlPrimitives.Rewards;
 /// <param name="Totals">One for each trajectory; null: outside every baseline, never 0 in silence.</param>
 /// <param name="Objectives">By name, one for each trajectory, as scored; null abstained.</param>
 /// <param name="Method">How the totals were made from the scores.</param>
-public sealed record RewardBatch(float?[] Totals, IReadOnlyDictionary<string, float?[]> Objectives, RewardMethod Method)
+public sealed record RewardBatch(float?[] Totals, IReadOnlyDictionary<string, float?[]> Objectives, IRewardMethod Method)
 {
+    /// <summary>Scores that were given up, by objective; counted among the abstentions. All 0 unless <see cref="RewardOptions.AbstainOnFailure"/>.</summary>
+    public IReadOnlyDictionary<string, ObjectiveFailures> Failures { get; init; } = new Dictionary<string, ObjectiveFailures>();
+
+    /// <summary>
+    /// Hypervolume of the batch over <see cref="RewardOptions.ReferencePoint"/>, of the trajectories that every objective scored (those of weight 0 apart); in units of the product of
+    /// the objectives as scored. Null without a reference point or with fewer than two objectives.
+    /// </summary>
+    public double? Hypervolume { get; init; }
+
     /// <summary>Mean of each objective over those that did not abstain; NaN where all did.</summary>
     public IReadOnlyDictionary<string, double> ObjectiveMeans() => Objectives.ToDictionary(
         o => o.Key, o => o.Value.Any(v => v is not null) ? o.Value.Where(v => v is not null).Average(v => (double)v!.Value) : double.NaN);
 }
+
+/// <summary>Scores of one objective that were given up.</summary>
+/// <param name="TimedOut">Scores that took longer than the limit.</param>
+/// <param name="Threw">Scores that threw, or were not finite.</param>
+public readonly record struct ObjectiveFailures(int TimedOut, int Threw);

@@ -2,15 +2,26 @@ using RlPrimitives.Rollouts;
 
 namespace RlPrimitives.Rewards;
 
-/// <summary>Rewards as a weighted sum of objectives.</summary>
+/// <summary>Rewards from weighted objectives: all are asked about each usable trajectory, then the method makes rewards of the scores.</summary>
 public sealed class RewardComputer : IRewardComputer
 {
     private readonly (IObjective Objective, float Weight)[] objectives;
+    private readonly RewardOptions options;
 
-    /// <summary>A weighted sum of objectives.</summary>
-    /// <param name="objectives">Each with its weight; names are unique.</param>
+    /// <summary>Weighted objectives.</summary>
+    /// <param name="objectives">Each with its weight: negative where less is better, 0 to record only. Names are unique.</param>
     public RewardComputer(params (IObjective Objective, float Weight)[] objectives)
+        : this(new RewardOptions(), objectives)
     {
+    }
+
+    /// <summary>Weighted objectives.</summary>
+    /// <param name="options">How they are asked.</param>
+    /// <param name="objectives">Each with its weight: negative where less is better, 0 to record only. Names are unique.</param>
+    /// <exception cref="ArgumentException">No objectives, two of one name, a weight that is not finite, or a reference point that does not fit.</exception>
+    public RewardComputer(RewardOptions options, params (IObjective Objective, float Weight)[] objectives)
+    {
+        ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(objectives);
         if (objectives.Length == 0)
         {
@@ -22,7 +33,22 @@ public sealed class RewardComputer : IRewardComputer
             throw new ArgumentException($"Two objectives are named '{twice.Key}'; give each a name of its own.", nameof(objectives));
         }
 
-        this.objectives = objectives;
+        if (Array.FindIndex(objectives, o => !float.IsFinite(o.Weight)) is >= 0 and var k)
+        {
+            throw new ArgumentException(FormattableString.Invariant($"Objective '{objectives[k].Objective.Name}' has weight {objectives[k].Weight}; weights are finite."), nameof(objectives));
+        }
+
+        if (options.ReferencePoint is { } reference && reference.Length != objectives.Length)
+        {
+            throw new ArgumentException($"The reference point has {reference.Length} numbers for {objectives.Length} objectives; give one for each.", nameof(options));
+        }
+
+        if (options.ReferencePoint is not null && objectives.Count(o => o.Weight != 0) > Pareto.MaxHypervolumeObjectives)
+        {
+            throw new ArgumentException($"The hypervolume takes at most {Pareto.MaxHypervolumeObjectives} objectives: give no reference point, or weight 0 to others.", nameof(options));
+        }
+
+        (this.options, this.objectives) = (options, objectives);
     }
 
     /// <summary>Rewards from a function.</summary>
@@ -36,63 +62,36 @@ public sealed class RewardComputer : IRewardComputer
     public static RewardComputer From(Func<Trajectory, float> score, string name = "reward") => From(t => (float?)score(t), name);
 
     /// <inheritdoc/>
-    /// <exception cref="InvalidOperationException">An objective threw or returned a value that is not finite; the message names objective and trajectory.</exception>
+    /// <exception cref="InvalidOperationException">An objective threw or returned a value that is not finite; the message names objective and trajectory. Not with <see cref="RewardOptions.AbstainOnFailure"/>.</exception>
+    /// <exception cref="TimeoutException">A score took too long; the message names objective and trajectory. Not with <see cref="RewardOptions.AbstainOnFailure"/>.</exception>
     public async Task<RewardBatch> ComputeRewardsAsync(
-        IReadOnlyList<Trajectory> trajectories, RewardMethod method = RewardMethod.Absolute, CancellationToken cancellationToken = default)
+        IReadOnlyList<Trajectory> trajectories, IRewardMethod? method = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(trajectories);
-        var scores = new Dictionary<string, float?[]>();
-        var totals = new float?[trajectories.Count];
-        foreach (var (objective, weight) in objectives)
+        method ??= RewardMethod.Absolute;
+        var (columns, failures) = await new Scoring(Array.ConvertAll(objectives, o => o.Objective), options).ScoreAsync(trajectories, cancellationToken).ConfigureAwait(false);
+        var names = Array.ConvertAll(objectives, o => o.Objective.Name);
+        var scores = new ScoreTable([.. trajectories.Select(t => t.Group)], names, Array.ConvertAll(objectives, o => o.Weight), columns);
+        return new RewardBatch(method.Rewards(scores), names.Zip(columns).ToDictionary(p => p.First, p => p.Second), method)
         {
-            var column = new float?[trajectories.Count];
-            for (var i = 0; i < trajectories.Count; i++)
-            {
-                if (trajectories[i].IsUsable)
-                {
-                    column[i] = await ScoreAsync(objective, trajectories[i], cancellationToken).ConfigureAwait(false);
-                    totals[i] = column[i] is { } score ? (totals[i] ?? 0) + (weight * score) : totals[i];
-                }
-            }
-
-            scores[objective.Name] = column;
-        }
-
-        return new RewardBatch(method == RewardMethod.Absolute ? totals : WithinGroups(trajectories, totals, method), scores, method);
+            Failures = names.Zip(failures).ToDictionary(p => p.First, p => p.Second),
+            Hypervolume = Hypervolume(scores),
+        };
     }
 
-    private static async Task<float?> ScoreAsync(IObjective objective, Trajectory trajectory, CancellationToken cancellationToken)
+    private double? Hypervolume(ScoreTable scores)
     {
-        float? score;
-        try
+        var counted = Enumerable.Range(0, objectives.Length).Where(k => scores.Weights[k] != 0).ToArray();
+        if (options.ReferencePoint is not { } reference || counted.Length < 2)
         {
-            score = await objective.ScoreAsync(trajectory, cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is not OperationCanceledException)
-        {
-            throw new InvalidOperationException($"Objective '{objective.Name}' threw on problem '{trajectory.Problem.Id}', member {trajectory.Member}: {e.Message}", e);
+            return null;
         }
 
-        return score is null || float.IsFinite(score.Value) ? score
-            : throw new InvalidOperationException($"Objective '{objective.Name}' returned {score} on problem '{trajectory.Problem.Id}', member {trajectory.Member}. " +
-                "Return a finite number, or null to abstain.");
-    }
+        var points = scores.Scored().Where(i => Array.TrueForAll(counted, k => scores.Columns[k][i] is not null))
+            .Select(i => Array.ConvertAll(counted, k => Oriented(k, scores.Columns[k][i]!.Value))).ToArray();
+        return Pareto.Hypervolume(points, Array.ConvertAll(counted, k => Oriented(k, reference[k])));
 
-    private static float?[] WithinGroups(IReadOnlyList<Trajectory> trajectories, float?[] totals, RewardMethod method)
-    {
-        var result = new float?[totals.Length];
-        foreach (var group in Enumerable.Range(0, totals.Length).Where(i => totals[i] is not null).GroupBy(i => trajectories[i].Group))
-        {
-            var members = group.ToArray();
-            var values = Array.ConvertAll(members, i => totals[i]!.Value);
-            var relative = method == RewardMethod.RelativeRank ? RelativeRewards.Ranks(values) : RelativeRewards.ZScores(values);
-            for (var i = 0; i < members.Length; i++)
-            {
-                result[members[i]] = relative[i];
-            }
-        }
-
-        return result;
+        double Oriented(int objective, float score) => MathF.Sign(scores.Weights[objective]) * (double)score;
     }
 
     private sealed record FunctionObjective(string Name, Func<Trajectory, float?> Score) : IObjective

@@ -162,7 +162,7 @@ public class GrpoAlgorithmTests
 
         private sealed class Listening(IRewardComputer inner, Action<IReadOnlyList<Trajectory>>? collected) : IRewardComputer
         {
-            public Task<RewardBatch> ComputeRewardsAsync(IReadOnlyList<Trajectory> trajectories, RewardMethod method, CancellationToken cancellationToken)
+            public Task<RewardBatch> ComputeRewardsAsync(IReadOnlyList<Trajectory> trajectories, IRewardMethod? method, CancellationToken cancellationToken)
             {
                 collected?.Invoke(trajectories);
                 return inner.ComputeRewardsAsync(trajectories, method, cancellationToken);

@@ -7,6 +7,13 @@ namespace RlPrimitives.Tests.Rewards;
 
 public class RewardComputerTests
 {
+    /// <summary>Methods, and what they make of the scores 1 and 3.</summary>
+    public static TheoryData<IRewardMethod, float, float> Methods => new()
+    {
+        { RewardMethod.Absolute, 1, 3 }, { RewardMethod.RelativeRank, 0, 1 }, { RewardMethod.RelativeZScore, -.7071063f, .7071063f }, { RewardMethod.LeaveOneOut, -2, 2 },
+        { RewardMethod.NormalizeThenSum, -.7070568f, .7070568f }, { RewardMethod.Pareto(), 0, 1 },
+    };
+
     [Fact]
     public async Task Rewards_from_a_function_are_its_values()
     {
@@ -59,10 +66,8 @@ public class RewardComputerTests
     }
 
     [Theory]
-    [InlineData(RewardMethod.Absolute)]
-    [InlineData(RewardMethod.RelativeRank)]
-    [InlineData(RewardMethod.RelativeZScore)]
-    public async Task A_failed_trajectory_is_not_scored_and_is_outside_its_group(RewardMethod method)
+    [MemberData(nameof(Methods))]
+    public async Task A_failed_trajectory_is_not_scored_and_is_outside_its_group(IRewardMethod method, float first, float second)
     {
         var asked = new List<string>();
         var computer = RewardComputer.From(t => { asked.Add(t.Response); return float.Parse(t.Response); });
@@ -71,9 +76,8 @@ public class RewardComputerTests
         Assert.Equal(["1", "3"], asked);
         Assert.Null(batch.Totals[1]);
         Assert.Null(batch.Totals[3]);
-        var expected = method switch { RewardMethod.Absolute => (1f, 3f), RewardMethod.RelativeRank => (0f, 1f), _ => (-.7071063f, .7071063f) };
-        Assert.Equal(expected.Item1, batch.Totals[0]!.Value, 1e-6);
-        Assert.Equal(expected.Item2, batch.Totals[2]!.Value, 1e-6);
+        Assert.Equal(first, batch.Totals[0]!.Value, 1e-6);
+        Assert.Equal(second, batch.Totals[2]!.Value, 1e-6);
         Assert.Equal([1f, null, 3f, null], batch.Objectives["reward"]); // objectives stay as scored
     }
 
