@@ -5,6 +5,9 @@ namespace RlPrimitives.Tests.Backprop;
 /// <summary>Advantages, returns, whitening and token rewards against TRL, verl and OpenRLHF.</summary>
 public class AdvantageParityTests
 {
+    private const string VerlAdvantage =
+        "verl core_algos.compute_{grpo,grpo_vectorized,rloo,rloo_vectorized,opo,gpg,reinforce_plus_plus_baseline,grpo_passk}_outcome_advantage (epsilon=1e-6)";
+
     [Fact]
     public void Returns_and_generalized_advantages_match_the_peers() => PeerCases.Run("gae", CompareGae,
         "13 × verl.trainer.ppo.core_algos.compute_gae_advantage_return: compared",
@@ -19,7 +22,17 @@ public class AdvantageParityTests
 
     [Fact]
     public void Advantages_match_verl() => PeerCases.Run("advantages_verl", CompareVerl,
-        "0 × none");
+        $"5 × {VerlAdvantage}: grpo_norm_std=True compared",
+        $"5 × {VerlAdvantage}: grpo_norm_std=False compared",
+        $"5 × {VerlAdvantage}: grpo_vectorized_norm_std=True compared",
+        $"5 × {VerlAdvantage}: grpo_vectorized_norm_std=False compared",
+        $"5 × {VerlAdvantage}: rloo compared",
+        $"5 × {VerlAdvantage}: rloo_vectorized compared",
+        $"5 × {VerlAdvantage}: reinforce_plus_plus_baseline compared",
+        $"5 × {VerlAdvantage}: opo is not offered",
+        $"5 × {VerlAdvantage}: gpg is not offered",
+        $"3 × {VerlAdvantage}: grpo_passk_norm_std=True is not offered",
+        $"3 × {VerlAdvantage}: grpo_passk_norm_std=False is not offered");
 
     [Fact]
     public void Advantages_match_TRL() => PeerCases.Run("advantages_trl", CompareTrl,

@@ -7,6 +7,8 @@ namespace RlPrimitives.Tests.Backprop;
 /// <summary>Losses against TRL, verl and OpenRLHF: values and gradients.</summary>
 public class PolicyLossParityTests
 {
+    private const string TrlLoss = "trl GRPOTrainer._compute_loss";
+
     [Fact]
     public void Policy_losses_match_verl() => PeerCases.Run("policy_loss_verl", CompareVerl,
         "31 × verl core_algos.compute_policy_loss_vanilla: compared",
@@ -22,7 +24,13 @@ public class PolicyLossParityTests
 
     [Fact]
     public void Policy_losses_match_TRL() => PeerCases.Run("grpo_loss_trl", CompareTrl,
-        "0 × none");
+        $"56 × {TrlLoss} (method compiled verbatim; model forward stubbed to return the given log-probs): compared",
+        $"5 × {TrlLoss} (method compiled verbatim; model forward stubbed to return the given log-probs): vespo is not offered",
+        $"4 × {TrlLoss} (method compiled verbatim; model forward stubbed to return the given log-probs): luspo averages padding too where the loss is per token",
+        $"4 × {TrlLoss}: compared",
+        $"3 × {TrlLoss}: off_policy_mask_0_02 is not offered",
+        $"1 × {TrlLoss}: top_entropy_0_5 is not offered",
+        "1 × trl RLOOTrainer._compute_loss (sequence-level clipped ratio): compared");
 
     [Fact]
     public void Value_losses_match_verl_and_OpenRLHF() => PeerCases.Run("value_loss", CompareValueLoss,

@@ -5,9 +5,25 @@ namespace RlPrimitives.Tests.Backprop;
 /// <summary>Learning-rate schedules and overlong penalties.</summary>
 public class ScheduleTests
 {
+    private const string Schedule = "transformers.get_scheduler";
+    private const string Steps = "lr=1e-3, num_warmup_steps=5, num_training_steps=25";
+
     [Fact]
     public void Schedules_and_penalties_match_transformers_TRL_and_OpenRLHF() => PeerCases.Run("misc", Compare,
-        "0 × none");
+        $"1 × {Schedule}(\"linear\", {Steps}, {{}}); value at step i: compared",
+        $"1 × {Schedule}(\"constant_with_warmup\", {Steps}, {{}}); value at step i: compared",
+        $"1 × {Schedule}(\"cosine_with_min_lr\", {Steps}, {{'min_lr_rate': 0.1}}); value at step i: compared",
+        $"1 × {Schedule}(\"cosine_with_restarts\", {Steps}, {{'num_cycles': 2}}); value at step i: is not offered",
+        $"1 × {Schedule}(\"inverse_sqrt\", {Steps}, {{}}); value at step i: is not offered",
+        "1 × trl.rewards.get_soft_overlong_punishment(max_completion_len=100,soft_punish_cache=20): compared",
+        "1 × openrlhf length_penalty.apply_overlong_penalty(max_new_tokens=100,buffer=20,factor=0.5): compared",
+        "2 × torch.optim.AdamW + torch.nn.utils.clip_grad_norm_ (float64): compared in LossTests",
+        "1 × torch.optim.AdamW + torch.nn.utils.clip_grad_norm_ (float64): amsgrad is not offered",
+        "6 × openrlhf.models.loss.DPOLoss: preference losses are not offered",
+        "1 × openrlhf.models.loss.PairWiseLoss: preference losses are not offered",
+        "1 × trl.rewards.get_repetition_penalty_reward(ngram_size=1,max_penalty=-1.0): a reward, not of this room",
+        "1 × trl.rewards.get_repetition_penalty_reward(ngram_size=3,max_penalty=-1.0): a reward, not of this room",
+        "2 × verl torch_functional.get_response_mask: masks come from what was sampled, not from ids");
 
     [Theory]
     [InlineData(16384, 0)]
@@ -43,7 +59,7 @@ public class ScheduleTests
             };
             if (decay is null)
             {
-                return ["not offered"];
+                return ["is not offered"];
             }
 
             var schedule = new LearningRateSchedule
@@ -69,6 +85,13 @@ public class ScheduleTests
             return [PeerCases.Compared];
         }
 
-        return [c.Name.Split('/')[0] == "adamw" ? "compared in LossTests" : "not of this room or not offered"];
+        return [c.Function switch
+        {
+            var f when f.StartsWith("torch.optim.AdamW", StringComparison.Ordinal) => c.Inputs.GetProperty("amsgrad").GetBoolean() ? "amsgrad is not offered" : "compared in LossTests",
+            var f when f.StartsWith("openrlhf.models.loss", StringComparison.Ordinal) => "preference losses are not offered",
+            var f when f.StartsWith("trl.rewards", StringComparison.Ordinal) => "a reward, not of this room",
+            var f when f.EndsWith("get_response_mask", StringComparison.Ordinal) => "masks come from what was sampled, not from ids",
+            var f => throw new NotSupportedException(f),
+        }];
     }
 }
