@@ -34,6 +34,11 @@ public sealed class SupervisedAlgorithm(BackpropModule backprop, ITokenizer toke
     public async IAsyncEnumerable<SupervisedStep> StepsAsync(int steps, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(steps, 1);
+        var learningRate = new LearningRateSchedule
+        {
+            Peak = backprop.Config.LearningRate, Steps = steps, WarmupSteps = config.WarmupSteps,
+            Decay = LearningRateDecay.Cosine, FinalFraction = config.FinalLearningRateFraction,
+        };
         var order = Order().GetEnumerator();
         for (var step = 1; step <= steps; step++)
         {
@@ -45,7 +50,7 @@ public sealed class SupervisedAlgorithm(BackpropModule backprop, ITokenizer toke
                 rows[i] = RowOf(examples[order.Current]);
             }
 
-            var update = await backprop.UpdateSupervisedAsync(rows, LearningRateAt(step, steps)).ConfigureAwait(false);
+            var update = await backprop.UpdateSupervisedAsync(rows, learningRate.At(step)).ConfigureAwait(false);
             yield return new SupervisedStep(step, steps, update.Loss, update.GradientNorm, update.LearningRate);
         }
     }
@@ -64,18 +69,6 @@ public sealed class SupervisedAlgorithm(BackpropModule backprop, ITokenizer toke
         }
 
         return records;
-    }
-
-    private double LearningRateAt(int step, int steps)
-    {
-        var peak = backprop.Config.LearningRate;
-        if (step <= config.WarmupSteps)
-        {
-            return peak * step / config.WarmupSteps;
-        }
-
-        var progress = (double)(step - config.WarmupSteps) / Math.Max(1, steps - config.WarmupSteps);
-        return peak * (config.FinalLearningRateFraction + ((1 - config.FinalLearningRateFraction) * 0.5 * (1 + Math.Cos(Math.PI * progress))));
     }
 
     private TrainingRow RowOf(Example example)

@@ -38,7 +38,7 @@ public sealed class BackpropModule : IDisposable
     /// <summary>How it is updated.</summary>
     public BackpropConfig Config { get; }
 
-    /// <summary>Group-relative advantages; see <see cref="Backprop.Advantages.GroupRelative"/>.</summary>
+    /// <summary>Group-relative advantages; see <see cref="Backprop.Advantages.GroupRelative(ReadOnlySpan{float?}, AdvantageNormalization, double)"/>.</summary>
     public static float[] ComputeAdvantages(ReadOnlySpan<float?> rewards, AdvantageNormalization normalization = AdvantageNormalization.GroupDeviation) =>
         Advantages.GroupRelative(rewards, normalization);
 

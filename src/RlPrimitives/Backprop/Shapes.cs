@@ -15,4 +15,13 @@ internal static class Shapes
             throw new ArgumentException($"{firstName} has shape [{string.Join(", ", first.shape)}], {secondName} [{string.Join(", ", second.shape)}]; they must be equal.");
         }
     }
+
+    /// <exception cref="ArgumentException">The tensor is not of rank 1.</exception>
+    public static void CheckVector(Tensor tensor, [CallerArgumentExpression(nameof(tensor))] string name = "")
+    {
+        if (tensor.Dimensions != 1)
+        {
+            throw new ArgumentException($"{name} has shape [{string.Join(", ", tensor.shape)}]; it must be of rank 1.");
+        }
+    }
 }

@@ -12,9 +12,10 @@ public class BackpropModuleTests
 {
     private static readonly BackpropConfig Config = new() { LearningRate = 1e-2, MaxGradientNorm = double.PositiveInfinity };
 
+    public static TheoryData<LossAverage> EveryAverage => [LossAverage.Token, LossAverage.Sequence, LossAverage.SequenceSum, LossAverage.Constant(20)];
+
     [Theory]
-    [InlineData(LossAverage.Token)]
-    [InlineData(LossAverage.Sequence)]
+    [MemberData(nameof(EveryAverage), DisableDiscoveryEnumeration = true)]
     public async Task Accumulation_packing_and_order_give_the_parameters_of_one_big_batch(LossAverage average)
     {
         var rows = await SampledRowsAsync(9);
