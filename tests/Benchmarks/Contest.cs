@@ -17,7 +17,6 @@ internal sealed class Contest : IDisposable
     private readonly string folder;
     private readonly Peer? peer;
     private readonly int rounds;
-    private readonly CausalLM trainee;
     private readonly CausalLM model;
     private readonly HuggingFaceBackend backend;
     private readonly BackpropModule backprop;
@@ -27,9 +26,8 @@ internal sealed class Contest : IDisposable
         (name, this.folder, this.peer, this.rounds) = (family.Name, folder, peer, rounds);
         model = CausalLM.Create(family.Config, seed: 1);
         model.Save(folder);
-        trainee = CausalLM.FromPretrained(folder);
         backend = new HuggingFaceBackend(model, new NoText());
-        backprop = new BackpropModule(trainee, new BackpropConfig { LearningRate = LearningRate, MaxGradientNorm = MaxGradientNorm });
+        backprop = new BackpropModule(model, new BackpropConfig { LearningRate = LearningRate, MaxGradientNorm = MaxGradientNorm });
         Console.WriteLine($"{name}: {model.ParameterCount / 1e6:0.0} M parameters");
     }
 
@@ -80,7 +78,6 @@ internal sealed class Contest : IDisposable
         backend.Dispose();
         backprop.Dispose();
         model.Dispose();
-        trainee.Dispose();
     }
 
     private Outcome Alternate(int tokens, Func<ulong, double> ours, Func<ulong, double> theirs)

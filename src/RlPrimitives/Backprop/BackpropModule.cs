@@ -6,10 +6,9 @@ using static TorchSharp.torch;
 
 namespace RlPrimitives.Backprop;
 
-/// <summary>Owns what an update needs beside the model: the optimizer, the frozen reference, and the thread that computes.</summary>
+/// <summary>Owns what an update needs beside the model: the optimizer and the frozen reference. Computes on <see cref="CausalLM.Executor"/>.</summary>
 public sealed class BackpropModule : IDisposable
 {
-    private readonly TensorThread thread = new("RlPrimitives backprop");
     private readonly AdamW optimizer;
     private readonly CausalLM? reference;
     private ulong updates;
@@ -28,7 +27,7 @@ public sealed class BackpropModule : IDisposable
             parameter.requires_grad_(true);
         }
 
-        optimizer = new AdamW(model.Parameters.Select(p => p.Parameter).ToArray(), config.Optimizer);
+        optimizer = TensorThread.RunOnce(() => new AdamW(model.Parameters.Select(p => p.Parameter).ToArray(), config.Optimizer));
         reference = config.KlCoefficient > 0 ? model.Clone() : null;
     }
 
@@ -51,7 +50,7 @@ public sealed class BackpropModule : IDisposable
     {
         CheckRows(rows);
         var update = updates++;
-        return thread.RunAsync(() =>
+        return Model.Executor.RunAsync(() =>
         {
             var measured = new UpdateMeter();
             for (var epoch = 0; epoch < Config.Epochs; epoch++)
@@ -74,7 +73,7 @@ public sealed class BackpropModule : IDisposable
     public Task<UpdateStatistics> UpdateSupervisedAsync(IReadOnlyList<TrainingRow> rows, double? learningRate = null)
     {
         CheckRows(rows);
-        return thread.RunAsync(() =>
+        return Model.Executor.RunAsync(() =>
         {
             var measured = new UpdateMeter();
             OptimizerStep(rows, CrossEntropyOf, learningRate ?? Config.LearningRate, measured);
@@ -86,7 +85,7 @@ public sealed class BackpropModule : IDisposable
     public Task<float[][]> ComputeLogProbsAsync(IReadOnlyList<TrainingRow> rows)
     {
         CheckRows(rows);
-        return thread.RunAsync(() =>
+        return Model.Executor.RunAsync(() =>
         {
             using var _ = no_grad();
             var result = new Dictionary<TrainingRow, float[]>(ReferenceEqualityComparer.Instance);
@@ -112,7 +111,6 @@ public sealed class BackpropModule : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        thread.Dispose();
         optimizer.Dispose();
         reference?.Dispose();
     }

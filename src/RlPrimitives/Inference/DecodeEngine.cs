@@ -8,7 +8,7 @@ namespace RlPrimitives.Inference;
 
 /// <summary>The decoding loop: admits waiting requests into free slots, decodes one token for every slot, refills slots as rows finish.</summary>
 /// <remarks>All tensor work happens on one thread of the engine's own. Rows occupy slots 0 … n−1 of the cache without gaps.</remarks>
-internal sealed class DecodeEngine : IDisposable
+internal sealed class DecodeEngine : ITensorExecutor, IDisposable
 {
     private const int PrefillTokensAtOnce = 4096;
 
@@ -33,7 +33,17 @@ internal sealed class DecodeEngine : IDisposable
         cache = new KeyValueCache(model.Config, model.Device, model.Type);
         thread = new Thread(Loop) { Name = "RlPrimitives inference", IsBackground = true };
         thread.Start();
+        model.Offer(this);
     }
+
+    /// <summary>Training of the same model, between two decode steps; with gradients, unlike the loop.</summary>
+    public Task<T> RunAsync<T>(Func<T> body) => Enqueue(
+        () =>
+        {
+            using var _ = enable_grad();
+            return body();
+        },
+        CancellationToken.None);
 
     public async Task<Generation[]> GenerateAsync(IReadOnlyList<GenerationRequest> requests, CancellationToken cancellationToken)
     {
@@ -92,7 +102,11 @@ internal sealed class DecodeEngine : IDisposable
             {
                 completion.SetResult(work());
             }
-            catch (Exception e) when (e is not OutOfMemoryException)
+            catch (OperationCanceledException e)
+            {
+                completion.SetCanceled(e.CancellationToken);
+            }
+            catch (Exception e)
             {
                 completion.SetException(e);
             }
@@ -111,6 +125,8 @@ internal sealed class DecodeEngine : IDisposable
             stopping = true;
             Monitor.PulseAll(sync);
         }
+
+        model.Withdraw(this);
 
         if (Thread.CurrentThread != thread)
         {

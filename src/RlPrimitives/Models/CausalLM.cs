@@ -11,6 +11,9 @@ namespace RlPrimitives.Models;
 public sealed class CausalLM : IDisposable
 {
     private readonly ICausalModel model;
+    private readonly Lock executorLock = new();
+    private ITensorExecutor? executor;
+    private TensorThread? ownThread;
 
     private CausalLM(ICausalModel model, Device device, ScalarType type)
     {
@@ -44,7 +47,10 @@ public sealed class CausalLM : IDisposable
     /// <param name="type">Element type to compute in; null for float32.</param>
     /// <exception cref="InvalidDataException">The folder holds tensors of another model; the message names file, tensor and expectation.</exception>
     /// <exception cref="NotSupportedException">The architecture or a feature of it is not supported; the message names it.</exception>
-    public static CausalLM FromPretrained(string folder, Device? device = null, ScalarType? type = null)
+    public static CausalLM FromPretrained(string folder, Device? device = null, ScalarType? type = null) =>
+        TensorThread.RunOnce(() => Load(folder, device, type));
+
+    private static CausalLM Load(string folder, Device? device, ScalarType? type)
     {
         TorchLibrary.EnsureLoaded();
         using var checkpoint = ModelFolder.Open(folder);
@@ -69,7 +75,9 @@ public sealed class CausalLM : IDisposable
     /// <param name="config">The shape.</param>
     /// <param name="seed">Seed of the weights.</param>
     /// <param name="device">Where to put the weights; null for CPU.</param>
-    public static CausalLM Create(ModelConfig config, long seed, Device? device = null)
+    public static CausalLM Create(ModelConfig config, long seed, Device? device = null) => TensorThread.RunOnce(() => Fresh(config, seed, device));
+
+    private static CausalLM Fresh(ModelConfig config, long seed, Device? device)
     {
         TorchLibrary.EnsureLoaded();
         using var scope = NewDisposeScope();
@@ -145,7 +153,9 @@ public sealed class CausalLM : IDisposable
     public void MarkChanged() => Version++;
 
     /// <summary>A copy with weights of its own, without gradients (a frozen reference).</summary>
-    public CausalLM Clone()
+    public CausalLM Clone() => TensorThread.RunOnce(Copy);
+
+    private CausalLM Copy()
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -167,8 +177,43 @@ public sealed class CausalLM : IDisposable
         ModelFolder.Save(folder, Config, Parameters.Select(p => (p.Name, p.Parameter.detach().cpu())));
     }
 
+    /// <summary>The thread on which this model computes: that of the backend that generates with it, else one of its own.</summary>
+    /// <remarks>Generation and training take turns on it, so no weight changes within a decode step.</remarks>
+    public ITensorExecutor Executor
+    {
+        get
+        {
+            lock (executorLock)
+            {
+                return executor ?? (ownThread ??= new TensorThread("RlPrimitives training"));
+            }
+        }
+    }
+
     /// <inheritdoc/>
-    public void Dispose() => model.Dispose();
+    public void Dispose()
+    {
+        ownThread?.Dispose();
+        model.Dispose();
+    }
+
+    /// <summary>A backend offers its thread; the first one's is taken.</summary>
+    internal void Offer(ITensorExecutor offered)
+    {
+        lock (executorLock)
+        {
+            executor ??= offered;
+        }
+    }
+
+    /// <summary>A backend ends, and its thread with it.</summary>
+    internal void Withdraw(ITensorExecutor offered)
+    {
+        lock (executorLock)
+        {
+            executor = ReferenceEquals(executor, offered) ? null : executor;
+        }
+    }
 
     /// <summary>Features under no_grad, with fused copies of the weights where that is faster.</summary>
     internal Tensor HiddenForInference(PackedTokens tokens, IAttention attention) => model.Hidden(tokens, attention, InferenceVersion);

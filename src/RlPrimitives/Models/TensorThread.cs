@@ -2,8 +2,20 @@ using System.Collections.Concurrent;
 
 namespace RlPrimitives.Models;
 
-/// <summary>One thread for tensor work: dispose scopes and no_grad belong to a thread, and a new thread would start libtorch's pool anew.</summary>
-public sealed class TensorThread : IDisposable
+/// <summary>Runs tensor work on a thread made for it.</summary>
+public interface ITensorExecutor
+{
+    /// <summary>Runs <paramref name="body"/> after what was asked before; whatever it throws arrives at the caller.</summary>
+    Task<T> RunAsync<T>(Func<T> body);
+}
+
+/// <summary>One thread for tensor work: dispose scopes and no_grad belong to a thread.</summary>
+/// <remarks>
+/// libtorch's OpenMP runtime gives every thread that computes a team of its own, and once the teams together outnumber the cores, idle members
+/// sleep instead of spinning: each small operation then pays for waking them, several times its own cost. So whoever computes often does it on
+/// one thread (<see cref="CausalLM.Executor"/>), and whoever computes once does it on a thread that ends (<see cref="RunOnce"/>).
+/// </remarks>
+public sealed class TensorThread : ITensorExecutor, IDisposable
 {
     private readonly BlockingCollection<Action> work = [];
     private readonly Thread thread;
@@ -23,7 +35,14 @@ public sealed class TensorThread : IDisposable
         thread.Start();
     }
 
-    /// <summary>Runs <paramref name="body"/> on the thread, after what was asked before.</summary>
+    /// <summary>Runs <paramref name="body"/> on a thread that ends with it, and its OpenMP team too; waits for it.</summary>
+    public static T RunOnce<T>(Func<T> body)
+    {
+        using var thread = new TensorThread("RlPrimitives once");
+        return thread.RunAsync(body).GetAwaiter().GetResult();
+    }
+
+    /// <inheritdoc/>
     public Task<T> RunAsync<T>(Func<T> body)
     {
         var completion = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
