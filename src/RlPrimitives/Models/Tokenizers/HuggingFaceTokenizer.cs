@@ -113,7 +113,7 @@ public sealed class HuggingFaceTokenizer : ITokenizer
         }
         else if (File.Exists(Path.Combine(folder, "vocab.json")) && File.Exists(Path.Combine(folder, "merges.txt")))
         {
-            json = TokenizerFile.FromVocabAndMerges(folder, CheckGpt2(config, configPath));
+            json = Gpt2TokenizerFile.FromVocabAndMerges(folder, CheckGpt2(config, configPath));
             path = Path.Combine(folder, "vocab.json") + " with merges.txt";
             config ??= """{ "tokenizer_class": "GPT2Tokenizer", "bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>" }"""u8.ToArray();
         }
@@ -158,7 +158,7 @@ public sealed class HuggingFaceTokenizer : ITokenizer
                 ["clean_up_tokenization_spaces"] = false,
             },
             JsonSerializerOptions.Web);
-        return new(TokenizerFile.WriteGpt2(vocabulary, [], added), "tokenizer.json", config, "tokenizer_config.json", null);
+        return new(Gpt2TokenizerFile.Write(vocabulary, [], added), "tokenizer.json", config, "tokenizer_config.json", null);
     }
 
     /// <summary>Writes tokenizer.json and tokenizer_config.json (and chat_template.jinja where there was one): the bytes that were read.</summary>
