@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 namespace RlPrimitives.Models;
 
 /// <summary>A decoder-only language model with its weights: loaded from a Hugging Face folder or made fresh, run, trained, saved.</summary>
-public sealed class CausalLM : IDisposable
+public sealed partial class CausalLM : IDisposable
 {
     private readonly ICausalModel model;
     private readonly Lock executorLock = new();
@@ -32,7 +32,7 @@ public sealed class CausalLM : IDisposable
     /// <summary>Element type computed in; float32 on CPU, where bf16 is slower.</summary>
     public ScalarType Type { get; }
 
-    /// <summary>Every parameter once, under the checkpoint's name.</summary>
+    /// <summary>Every parameter once, under the checkpoint's name; adapters are not among them (<see cref="TrainableParameters"/>).</summary>
     public IReadOnlyList<(string Name, Parameter Parameter)> Parameters { get; }
 
     /// <summary>Number of weights.</summary>
@@ -137,10 +137,17 @@ public sealed class CausalLM : IDisposable
     }
 
     /// <summary>Features after the final norm with gradients, [N, D]; each row sees itself only.</summary>
-    public Tensor Hidden(PackedTokens tokens)
+    /// <param name="tokens">The rows.</param>
+    /// <param name="checkpointActivations">
+    /// Whether the backward pass computes every layer a second time from its input, [N, D], so that nothing else of a layer is kept until then
+    /// (Chen et al. 2016, arXiv:1604.06174): about a third more time, the same gradients. The weights must not change in between.
+    /// </param>
+    public Tensor Hidden(PackedTokens tokens, bool checkpointActivations = false)
     {
         using var attention = new PackedAttention(Config, tokens);
-        return model.Hidden(tokens, attention, null);
+        // With the adapters switched off nothing has a gradient, and the backward pass would find them on again.
+        var recompute = checkpointActivations && is_grad_enabled() && adapters is not { IsOff: true } && TrainableParameters.Any(p => p.Parameter.requires_grad);
+        return model.Hidden(tokens, attention, null, recompute);
     }
 
     /// <summary>Logits of features with gradients, [M, D] → [M, V].</summary>
@@ -152,7 +159,7 @@ public sealed class CausalLM : IDisposable
     /// <summary>Says that weights were changed in place. Whoever changes them must call it: cached copies are renewed by it.</summary>
     public void MarkChanged() => Version++;
 
-    /// <summary>A copy with weights of its own, without gradients (a frozen reference).</summary>
+    /// <summary>A copy with weights and adapters of its own, without gradients (a frozen reference).</summary>
     public CausalLM Clone() => TensorThread.RunOnce(Copy);
 
     private CausalLM Copy()
@@ -166,15 +173,17 @@ public sealed class CausalLM : IDisposable
             theirs.Parameter.requires_grad_(false);
         }
 
+        CopyLoraTo(copy);
         return copy;
     }
 
-    /// <summary>Writes a folder that this library and transformers load; weights in <see cref="ModelConfig.StorageType"/>.</summary>
+    /// <summary>Writes a folder that this library and transformers load; weights in <see cref="ModelConfig.StorageType"/>, adapters merged into them.</summary>
+    /// <remarks>The model itself keeps its adapters; <see cref="SaveLora"/> writes them alone.</remarks>
     public void Save(string folder)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        ModelFolder.Save(folder, Config, Parameters.Select(p => (p.Name, p.Parameter.detach().cpu())));
+        ModelFolder.Save(folder, Config, MergedParameters());
     }
 
     /// <summary>The thread on which this model computes: that of the backend that generates with it, else one of its own.</summary>
@@ -194,6 +203,7 @@ public sealed class CausalLM : IDisposable
     public void Dispose()
     {
         ownThread?.Dispose();
+        adapters?.Dispose();
         model.Dispose();
     }
 
@@ -237,8 +247,10 @@ public sealed class CausalLM : IDisposable
         }
     }
 
-    // Elsewhere than on CPU a second copy of the weights costs more than it gains.
-    private long? InferenceVersion => Device.type == DeviceType.CPU ? Version : null;
+    // Elsewhere than on CPU a second copy of the weights costs more than it gains. Copies made with and without adapters have versions of their own;
+    // in bf16 none is made with adapters, because merging would round small updates away: what is sampled from would not be what is trained.
+    private long? InferenceVersion => Device.type != DeviceType.CPU || (adapters is not null && Type != ScalarType.Float32) ? null
+        : (Version * 2) + (adapters is { IsOff: true } ? 1 : 0);
 
     private static ICausalModel Build(ModelConfig config) =>
         config.Family == ModelFamily.Gpt2 ? new Gpt2LMHeadModel(config) : new LlamaForCausalLM(config);

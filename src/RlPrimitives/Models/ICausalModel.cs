@@ -16,7 +16,11 @@ public interface ICausalModel : IDisposable
     /// <param name="weightsVersion">
     /// Null while gradients are wanted. Otherwise the version of the weights: the model may keep fused copies made for that version.
     /// </param>
-    Tensor Hidden(PackedTokens tokens, IAttention attention, long? weightsVersion);
+    /// <param name="recompute">
+    /// Whether gradients are wanted but no layer shall keep what its backward pass needs: it is then computed again from the layer's input.
+    /// <paramref name="attention"/> attends within the rows only, and <paramref name="weightsVersion"/> is null.
+    /// </param>
+    Tensor Hidden(PackedTokens tokens, IAttention attention, long? weightsVersion, bool recompute = false);
 
     /// <summary>Logits of given features, [M, D] → [M, V].</summary>
     /// <param name="hidden">Features from <see cref="Hidden"/>.</param>

@@ -47,8 +47,8 @@ public sealed class PackedTokens : IDisposable
             }
         }
 
-        Ids = Tensors.Detached(ids, device);
-        Positions = Tensors.Detached(positions, device);
+        Ids = Models.Tensors.Detached(ids, device);
+        Positions = Models.Tensors.Detached(positions, device);
         if (Rows * MaxLength == Count)
         {
             return;
@@ -65,8 +65,15 @@ public sealed class PackedTokens : IDisposable
             }
         }
 
-        padIndex = Tensors.Detached(pad, device);
-        unpadIndex = Tensors.Detached(unpad, device);
+        padIndex = Models.Tensors.Detached(pad, device);
+        unpadIndex = Models.Tensors.Detached(unpad, device);
+    }
+
+    private PackedTokens(PackedTokens like, IReadOnlyList<Tensor> tensors)
+    {
+        (Lengths, Count, MaxLength, Offsets) = (like.Lengths, like.Count, like.MaxLength, like.Offsets);
+        (Ids, Positions) = (tensors[0], tensors[1]);
+        (padIndex, unpadIndex) = tensors.Count == 2 ? (null, null) : (tensors[2], tensors[3]);
     }
 
     /// <summary>N, tokens in all rows.</summary>
@@ -105,6 +112,12 @@ public sealed class PackedTokens : IDisposable
         var flat = padded.reshape([shape[0] * shape[1], .. shape[2..]]);
         return unpadIndex is null ? flat : flat.index_select(0, unpadIndex);
     }
+
+    /// <summary>All that is native here, to be kept beyond this object's life.</summary>
+    internal Tensor[] Tensors => padIndex is null ? [Ids, Positions] : [Ids, Positions, padIndex, unpadIndex!];
+
+    /// <summary>The same rows over tensors kept from <see cref="Tensors"/>, which stay their owner's.</summary>
+    internal PackedTokens Over(IReadOnlyList<Tensor> tensors) => new(this, tensors);
 
     /// <inheritdoc/>
     public void Dispose()

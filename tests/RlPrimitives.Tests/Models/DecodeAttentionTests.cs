@@ -22,32 +22,46 @@ public class DecodeAttentionTests
             HeadDimension = headDimension, FeedForwardWidth = 8, ContextLength = 64, SlidingWindow = window,
         };
         int[] positions = [0, 7, 3, 30, 12];
+        foreach (var slots in new int[][] { [0, 1, 2, 3, 4], [6, 1, 0, 2, 4] })
+        {
+            Compare(config, slots, positions);
+        }
+    }
+
+    private static void Compare(ModelConfig config, int[] slots, int[] positions)
+    {
+        int heads = config.Heads, keyHeads = config.KeyValueHeads, headDimension = config.HeadDimension;
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         using var generator = new Generator(1, CPU);
-        using KeyValueCache cache = new(config, CPU, ScalarType.Float32), other = new(config, CPU, ScalarType.Float32);
-        cache.Reserve(positions.Length, 40);
-        other.Reserve(positions.Length, 40);
-        var places = arange(positions.Length * cache.Capacity);
+        using KeyValueCache cache = new(config, CPU, ScalarType.Float32), other = new(config, CPU, ScalarType.Float32), third = new(config, CPU, ScalarType.Float32);
+        cache.Reserve(7, 40);
+        other.Reserve(7, 40);
+        third.Reserve(7, 40);
+        var places = arange(7 * cache.Capacity);
         Tensor Random(params long[] shape) => randn(shape, generator: generator);
         for (var layer = 0; layer < config.Layers; layer++)
         {
             Tensor keys = Random(places.numel(), keyHeads, headDimension), values = Random(places.numel(), keyHeads, headDimension);
             cache.Write(layer, places, keys, values);
             other.Write(layer, places, keys, values);
+            third.Write(layer, places, keys, values);
         }
 
-        var host = new HostDecodeAttention(config, cache, positions);
-        using var torch = new DecodeAttention(config, other, positions, CPU);
+        var host = new HostDecodeAttention(config, cache, slots, positions);
+        using var torch = new DecodeAttention(config, other, slots, positions, CPU);
+        using var tokens = new PackedTokens([.. positions.Select(_ => (int[])[1])], positions);
+        using var continued = new ContinuedAttention(config, tokens, third, slots, positions);
         for (var layer = 0; layer < config.Layers; layer++)
         {
             // As models give them: views of one product, whose rows lie apart.
             var all = Random(positions.Length, heads + (2 * keyHeads), headDimension);
             Tensor query = all.narrow(1, 0, heads), key = all.narrow(1, heads, keyHeads), value = all.narrow(1, heads + keyHeads, keyHeads);
-            var difference = (host.Attend(layer, query, key, value) - torch.Attend(layer, query, key, value)).abs().max().item<float>();
-            Assert.InRange(difference, 0, 1e-5f);
-            Assert.True(cache.Read(layer, 5, 40).Keys.equal(other.Read(layer, 5, 40).Keys).all().item<bool>());
-            Assert.True(cache.Read(layer, 5, 40).Values.equal(other.Read(layer, 5, 40).Values).all().item<bool>());
+            var expected = torch.Attend(layer, query, key, value);
+            Assert.InRange((host.Attend(layer, query, key, value) - expected).abs().max().item<float>(), 0, 1e-5f);
+            Assert.InRange((continued.Attend(layer, query, key, value) - expected).abs().max().item<float>(), 0, 1e-5f);
+            Assert.True(cache.Read(layer, 7, 40).Keys.equal(other.Read(layer, 7, 40).Keys).all().item<bool>());
+            Assert.True(cache.Read(layer, 7, 40).Values.equal(other.Read(layer, 7, 40).Values).all().item<bool>());
         }
     }
 }

@@ -30,7 +30,8 @@ internal sealed class Gpt2LMHeadModel : nn.Module, ICausalModel
 
     public IEnumerable<(string Name, Parameter Parameter)> NamedParameters => named_parameters().Select(p => (p.name, p.parameter));
 
-    public Tensor Hidden(PackedTokens tokens, IAttention attention, long? weightsVersion) => transformer.Forward(tokens, attention, weightsVersion);
+    public Tensor Hidden(PackedTokens tokens, IAttention attention, long? weightsVersion, bool recompute = false) =>
+        transformer.Forward(tokens, attention, weightsVersion, recompute);
 
     public Tensor Logits(Tensor hidden, long? weightsVersion) =>
         weightsVersion is { } version ? head.Forward(hidden, version) : nn.functional.linear(hidden, HeadWeight);
@@ -60,10 +61,12 @@ internal sealed class Gpt2Model : nn.Module
     public readonly EmbeddingTable wpe;
     public readonly ModuleList<Gpt2Block> h;
     public readonly LayerNormWeights ln_f;
+    private readonly ModelConfig config;
 
     public Gpt2Model(ModelConfig config)
         : base(nameof(Gpt2Model))
     {
+        this.config = config;
         wte = new EmbeddingTable(config.VocabularySize, config.Width);
         wpe = new EmbeddingTable(config.ContextLength, config.Width);
         h = new ModuleList<Gpt2Block>(Enumerable.Range(0, config.Layers).Select(i => new Gpt2Block(config, i)).ToArray());
@@ -71,12 +74,14 @@ internal sealed class Gpt2Model : nn.Module
         RegisterComponents();
     }
 
-    public Tensor Forward(PackedTokens tokens, IAttention attention, long? weightsVersion)
+    public Tensor Forward(PackedTokens tokens, IAttention attention, long? weightsVersion, bool recompute)
     {
         var x = wte.Forward(tokens.Ids) + wpe.Forward(tokens.Positions);  // [N, D]
         foreach (var block in h)
         {
-            x = block.Forward(x, attention, weightsVersion);
+            x = recompute
+                ? LayerRecomputation.Forward(block, config, x, [], tokens, attention, (input, _, own) => block.Forward(input, own, null))
+                : block.Forward(x, attention, weightsVersion);
         }
 
         return ln_f.Forward(x);  // [N, D]
@@ -146,23 +151,25 @@ internal sealed class Gpt2Mlp : nn.Module
 {
     public readonly TransposedDense c_fc;
     public readonly TransposedDense c_proj;
-    private readonly GELU.Approximate approximation;
+    private readonly bool isExact;
 
     public Gpt2Mlp(ModelConfig config)
         : base(nameof(Gpt2Mlp))
     {
         c_fc = new TransposedDense(config.Width, config.FeedForwardWidth);
         c_proj = new TransposedDense(config.FeedForwardWidth, config.Width);
-        approximation = config.ExactGelu ? GELU.Approximate.none : GELU.Approximate.tanh;
+        isExact = config.ExactGelu;
         RegisterComponents();
     }
 
     public Tensor Forward(Tensor x, long? weightsVersion) =>
-        c_proj.Forward(nn.functional.gelu(c_fc.Forward(x, weightsVersion), approximation, inplace: false), weightsVersion);
+        c_proj.Forward(Activate(c_fc.Forward(x, weightsVersion)), weightsVersion);
+
+    private Tensor Activate(Tensor x) => isExact ? nn.functional.gelu(x, GELU.Approximate.none, inplace: false) : GeluTanh.Apply(x);
 }
 
 /// <summary>x·W + b with weight [in, out]: what GPT-2 calls Conv1D.</summary>
-internal sealed class TransposedDense : nn.Module
+internal sealed class TransposedDense : nn.Module, ILinear
 {
     public readonly Parameter weight;
     public readonly Parameter bias;
@@ -173,15 +180,27 @@ internal sealed class TransposedDense : nn.Module
     {
         weight = Weights.Empty(inFeatures, outFeatures);
         bias = Weights.Empty(outFeatures);
-        fused = new FusedDense(() => (weight.t(), bias));
+        fused = new FusedDense(() => ((Update?.Merge(weight, transposed: true) ?? weight).t(), bias));
         RegisterComponents();
     }
 
+    public bool IsTransposed => true;
+
+    public LowRankUpdate? Update { get; set; }
+
     /// <summary>[N, in] → [N, out]</summary>
-    public Tensor Forward(Tensor x, long? weightsVersion) =>
-        weightsVersion is { } version ? fused.Forward(x, version)
-        : LinearProduct.Fits(x) ? LinearProduct.Apply(x, weight, bias, transposed: true)
-        : bias.addmm(x, weight, 1, 1);
+    public Tensor Forward(Tensor x, long? weightsVersion)
+    {
+        if (weightsVersion is { } version)
+        {
+            return fused.Forward(x, version);
+        }
+
+        var y = LinearProduct.Fits(x) ? LinearProduct.Apply(x, weight, bias, transposed: true) : bias.addmm(x, weight, 1, 1);
+        return Update?.AddTo(y, x) ?? y;
+    }
+
+    public (Parameter Weight, Parameter? Bias) Own() => (weight, bias);
 
     public void DisposeFused() => fused.Dispose();
 }

@@ -26,17 +26,33 @@ internal static class Weights
     }
 
     /// <summary>An uninitialised float32 parameter; the loader or the initialiser fills it.</summary>
-    public static Parameter Empty(params long[] shape)
+    public static Parameter Empty(params long[] shape) => Empty(shapesOnly ? new Device(DeviceType.META) : torch.CPU, shape);
+
+    /// <inheritdoc cref="Empty(long[])"/>
+    public static Parameter Empty(Device device, params long[] shape)
     {
-        using var raw = shapesOnly ? empty(shape, device: new Device(DeviceType.META)) : empty(shape);
+        using var raw = empty(shape, device: device);
         var parameter = new Parameter(raw.DetachFromDisposeScope());
         parameter.DetachFromDisposeScope();
         return parameter;
     }
 }
 
+/// <summary>A linear layer, which may carry a low-rank update.</summary>
+internal interface ILinear
+{
+    /// <summary>Whether the weight lies [in, out], as GPT-2's do, and not [out, in].</summary>
+    bool IsTransposed { get; }
+
+    /// <summary>Added to the layer's result, and to the copies of its weight made for speed; null for none.</summary>
+    LowRankUpdate? Update { get; set; }
+
+    /// <summary>Weight and bias without the update, as they are now (moving a module to a device replaces them).</summary>
+    (Parameter Weight, Parameter? Bias) Own();
+}
+
 /// <summary>x·Wᵀ + b, weight [out, in].</summary>
-internal sealed class Dense : nn.Module
+internal sealed class Dense : nn.Module, ILinear
 {
     public readonly Parameter weight;
     public readonly Parameter? bias;
@@ -49,12 +65,21 @@ internal sealed class Dense : nn.Module
         RegisterComponents();
     }
 
-    /// <summary>[N, in] → [N, out]</summary>
-    public Tensor Forward(Tensor x) =>
-        LinearProduct.Fits(x) ? LinearProduct.Apply(x, weight, bias, transposed: false) : nn.functional.linear(x, weight, bias);
+    public bool IsTransposed => false;
 
-    /// <summary>Weight and bias as they are now (moving a module to a device replaces them).</summary>
-    public (Tensor Weight, Tensor? Bias) Current() => (weight, bias);
+    public LowRankUpdate? Update { get; set; }
+
+    /// <summary>[N, in] → [N, out]</summary>
+    public Tensor Forward(Tensor x)
+    {
+        var y = LinearProduct.Fits(x) ? LinearProduct.Apply(x, weight, bias, transposed: false) : nn.functional.linear(x, weight, bias);
+        return Update?.AddTo(y, x) ?? y;
+    }
+
+    public (Parameter Weight, Parameter? Bias) Own() => (weight, bias);
+
+    /// <summary>Weight with its update, and bias, as they are now.</summary>
+    public (Tensor Weight, Tensor? Bias) Current() => (Update?.Merge(weight, transposed: false) ?? weight, bias);
 }
 
 /// <summary>Several linear layers (weight [out, in]) on one input, as one product with a cached copy of the weights where these stand still.</summary>
@@ -127,10 +152,14 @@ internal sealed class RmsNorm : nn.Module
     /// <summary>[…, D] → […, D]</summary>
     public Tensor Forward(Tensor x)
     {
+        if (HostOperations.Fits(x))
+        {
+            return RmsNormalised.Apply(x, weight, epsilon);
+        }
+
         var x32 = x.dtype == ScalarType.Float32 ? x : x.to(ScalarType.Float32);
         var scale = x32.square().mean([-1], keepdim: true).add(epsilon).rsqrt();  // […, 1]
-        var normal = x32.mul(scale);
-        return (x.dtype == ScalarType.Float32 ? normal : normal.to(x.dtype)).mul(weight);
+        return x32.mul(scale).to(x.dtype).mul(weight);
     }
 }
 

@@ -17,7 +17,7 @@ internal static class LinearProduct
     /// <param name="bias">[out]; null for none.</param>
     /// <param name="transposed">Whether the weight lies as GPT-2's does.</param>
     public static Tensor Apply(Tensor x, Tensor weight, Tensor? bias, bool transposed) =>
-        !is_grad_enabled() ? Forward(x, weight, bias, transposed)
+        !is_grad_enabled() || !(x.requires_grad || weight.requires_grad || bias is { requires_grad: true }) ? Forward(x, weight, bias, transposed)
         : bias is null ? Function.apply(x, weight, transposed)
         : Function.apply(x, weight, bias, transposed);
 
@@ -38,6 +38,7 @@ internal static class LinearProduct
             using var _ = no_grad();
             ctx.save_data("transposed", transposed);
             ctx.save_data("biased", bias is not null);
+            ctx.save_data("trainsBias", bias is { requires_grad: true });
             ctx.save_for_backward([x, weight]);
             return Forward(x, weight, bias, transposed);
         }
@@ -50,11 +51,13 @@ internal static class LinearProduct
             var (x, weight) = (saved[0], saved[1]);
             var transposed = (bool)ctx.get_data("transposed");
             var byOutput = grad_output.contiguous();  // [N, out]
-            var byInput = AtenOperators.PackedLinear(byOutput, transposed ? weight : weight.t().contiguous(), null);  // [N, in]
-            var byWeight = transposed ? x.t().mm(byOutput) : byOutput.t().mm(x);
-            var gradients = (bool)ctx.get_data("biased") ? new List<Tensor> { byInput, byWeight, byOutput.sum([0]), null! } : [byInput, byWeight, null!];
+            // Frozen weights (under adapters) and the first layer's input have no gradient: it is not computed.
+            var byInput = !x.requires_grad ? null : AtenOperators.PackedLinear(byOutput, transposed ? weight : weight.t().contiguous(), null);  // [N, in]
+            var byWeight = !weight.requires_grad ? null : transposed ? x.t().mm(byOutput) : byOutput.t().mm(x);
+            var byBias = (bool)ctx.get_data("trainsBias") ? byOutput.sum([0]) : null;
+            List<Tensor?> gradients = (bool)ctx.get_data("biased") ? [byInput, byWeight, byBias, null] : [byInput, byWeight, null];
             gradients.ForEach(g => g?.MoveToOuterDisposeScope());
-            return gradients;
+            return gradients!;
         }
     }
 }

@@ -28,7 +28,8 @@ internal sealed class LlamaForCausalLM : nn.Module, ICausalModel
 
     public IEnumerable<(string Name, Parameter Parameter)> NamedParameters => named_parameters().Select(p => (p.name, p.parameter));
 
-    public Tensor Hidden(PackedTokens tokens, IAttention attention, long? weightsVersion) => model.Forward(tokens, attention, weightsVersion);
+    public Tensor Hidden(PackedTokens tokens, IAttention attention, long? weightsVersion, bool recompute = false) =>
+        model.Forward(tokens, attention, weightsVersion, recompute);
 
     public Tensor Logits(Tensor hidden, long? weightsVersion) =>
         weightsVersion is { } version ? head.Forward(hidden, version) : nn.functional.linear(hidden, HeadWeight);
@@ -56,10 +57,12 @@ internal sealed class LlamaModel : nn.Module
     public readonly ModuleList<LlamaDecoderLayer> layers;
     public readonly RmsNorm norm;
     private readonly Rotary rotary;
+    private readonly ModelConfig config;
 
     public LlamaModel(ModelConfig config)
         : base(nameof(LlamaModel))
     {
+        this.config = config;
         embed_tokens = new EmbeddingTable(config.VocabularySize, config.Width);
         layers = new ModuleList<LlamaDecoderLayer>(Enumerable.Range(0, config.Layers).Select(i => new LlamaDecoderLayer(config, i)).ToArray());
         norm = new RmsNorm(config.Width, config.NormEpsilon);
@@ -67,13 +70,16 @@ internal sealed class LlamaModel : nn.Module
         RegisterComponents();
     }
 
-    public Tensor Forward(PackedTokens tokens, IAttention attention, long? weightsVersion)
+    public Tensor Forward(PackedTokens tokens, IAttention attention, long? weightsVersion, bool recompute)
     {
         var x = embed_tokens.Forward(tokens.Ids);  // [N, D]
         var angles = rotary.At(tokens.Positions, x.dtype);
         foreach (var layer in layers)
         {
-            x = layer.Forward(x, rotary, angles, attention, weightsVersion);
+            x = recompute
+                ? LayerRecomputation.Forward(
+                    layer, config, x, [angles.Cos, angles.Sin], tokens, attention, (input, at, own) => layer.Forward(input, rotary, (at[0], at[1]), own, null))
+                : layer.Forward(x, rotary, angles, attention, weightsVersion);
         }
 
         return norm.Forward(x);  // [N, D]
@@ -213,10 +219,10 @@ internal sealed class LlamaMlp : nn.Module
         if (weightsVersion is { } version)
         {
             var both = gateUp.Forward(x, version);  // [N, 2·inner]
-            return down.Forward(nn.functional.silu(both.narrow(1, 0, inner)).mul_(both.narrow(1, inner, inner)), version);
+            return down.Forward(GatedSilu.Apply(both.narrow(1, 0, inner), both.narrow(1, inner, inner)), version);
         }
 
-        return down_proj.Forward(nn.functional.silu(gate_proj.Forward(x)).mul(up_proj.Forward(x)));
+        return down_proj.Forward(GatedSilu.Apply(gate_proj.Forward(x), up_proj.Forward(x)));
     }
 
     public void DisposeFused()

@@ -14,12 +14,13 @@ namespace RlPrimitives.Models.Attention;
 /// only, whatever the longest one is, in one pass for all heads; no mask, no index, no copies.
 /// </remarks>
 /// <param name="config">The model's shape.</param>
-/// <param name="cache">The cache; slots 0 … n−1 are in use.</param>
+/// <param name="cache">The cache.</param>
+/// <param name="slots">The slots, [n].</param>
 /// <param name="positions">Position of each slot's new token, [n].</param>
-internal sealed unsafe class HostDecodeAttention(ModelConfig config, KeyValueCache cache, int[] positions) : IAttention
+internal sealed unsafe class HostDecodeAttention(ModelConfig config, KeyValueCache cache, int[] slots, int[] positions) : IAttention
 {
-    // Multiply-adds of a layer from which several threads pay for being woken; below, libtorch's own are still spinning.
-    private const long WorthThreads = 4 << 20;
+    // Multiply-adds of a layer from which several threads pay: some ten microseconds of work.
+    private const long WorthThreads = 64 << 10;
 
     private readonly int hd = config.HeadDimension;
     private readonly int keyStride = config.KeyValueHeads * config.HeadDimension;
@@ -37,30 +38,20 @@ internal sealed unsafe class HostDecodeAttention(ModelConfig config, KeyValueCac
         var (keyMemory, valueMemory) = cache.Layer(layer);
         float* keys = (float*)keyMemory, values = (float*)valueMemory;
         var window = config.IsSliding(layer) ? config.SlidingWindow!.Value : int.MaxValue;
-        if (positions.Sum(p => (long)p + 1) * config.Heads * hd * 2 < WorthThreads || get_num_threads() == 1)
-        {
-            for (var slot = 0; slot < positions.Length; slot++)
-            {
-                Slot(slot);
-            }
-        }
-        else
-        {
-            Parallel.For(0, positions.Length, new ParallelOptions { MaxDegreeOfParallelism = get_num_threads() }, Slot);
-        }
-
+        var isWorthThreads = positions.Sum(p => (long)p + 1) * config.Heads * hd * 2 >= WorthThreads;
+        ComputeTeam.For(positions.Length, isWorthThreads ? get_num_threads() : 1, Row);
         return result;
 
-        void Slot(int slot)
+        void Row(int row)
         {
-            var start = (long)slot * cache.Capacity * keyStride;
-            var position = positions[slot];
-            new ReadOnlySpan<float>(k + (slot * kStride), keyStride).CopyTo(new Span<float>(keys + start + ((long)position * keyStride), keyStride));
-            new ReadOnlySpan<float>(v + (slot * vStride), keyStride).CopyTo(new Span<float>(values + start + ((long)position * keyStride), keyStride));
+            var start = (long)slots[row] * cache.Capacity * keyStride;
+            var position = positions[row];
+            new ReadOnlySpan<float>(k + (row * kStride), keyStride).CopyTo(new Span<float>(keys + start + ((long)position * keyStride), keyStride));
+            new ReadOnlySpan<float>(v + (row * vStride), keyStride).CopyTo(new Span<float>(values + start + ((long)position * keyStride), keyStride));
             var from = Math.Max(0, position + 1 - (long)window);
             Rows(
-                q + (slot * qStride), keys + start + (from * keyStride), values + start + (from * keyStride), (int)(position + 1 - from),
-                to + ((long)slot * config.Heads * hd));
+                q + (row * qStride), keys + start + (from * keyStride), values + start + (from * keyStride), (int)(position + 1 - from),
+                to + ((long)row * config.Heads * hd));
         }
     }
 

@@ -4,23 +4,11 @@ using static TorchSharp.torch;
 
 namespace RlPrimitives.Models.Attention;
 
-/// <summary>Keys and values of running sequences: one preallocated tensor, of each layer [slots, T, Hkv, hd] for keys and the same for values.</summary>
-internal sealed class KeyValueCache : IDisposable
+/// <summary>Keys and values of running sequences: preallocated, of each layer [slots, T, Hkv, hd] for keys and the same for values.</summary>
+internal sealed class KeyValueCache(ModelConfig config, Device device, ScalarType type) : IDisposable
 {
-    private readonly ModelConfig config;
-    private readonly Device device;
-    private readonly ScalarType type;
-    private Tensor store; // [2·layers, slots, T, Hkv, hd]
-    private Tensor[] flat = []; // of each of the 2·layers: [slots·T, Hkv, hd]
     private Tensor[] rows = []; // of each of the 2·layers: [slots, T, Hkv, hd]
-
-    public KeyValueCache(ModelConfig config, Device device, ScalarType type)
-    {
-        this.config = config;
-        this.device = device;
-        this.type = type;
-        store = empty(0, dtype: type, device: device).DetachFromDisposeScope();
-    }
+    private Tensor[] flat = []; // of each of the 2·layers: [slots·T, Hkv, hd]
 
     /// <summary>Sequences that fit.</summary>
     public int Slots { get; private set; }
@@ -28,10 +16,13 @@ internal sealed class KeyValueCache : IDisposable
     /// <summary>Tokens that fit in each.</summary>
     public int Capacity { get; private set; }
 
-    /// <summary>Bytes held.</summary>
-    public long Bytes => store.numel() * store.element_size();
+    /// <summary>Bytes of one token in all layers.</summary>
+    public long BytesPerToken { get; } = 2L * config.Layers * config.KeyValueHeads * config.HeadDimension * (type is ScalarType.Float32 ? 4 : type is ScalarType.Float64 ? 8 : 2);
 
-    /// <summary>Grows to at least this size, keeping what is there.</summary>
+    /// <summary>Bytes held.</summary>
+    public long Bytes => BytesPerToken * Slots * Capacity;
+
+    /// <summary>Grows to at least this size, keeping what is there; in length by half at least, so that growing token by token copies little.</summary>
     public void Reserve(int slots, int tokens)
     {
         if (slots <= Slots && tokens <= Capacity)
@@ -41,33 +32,42 @@ internal sealed class KeyValueCache : IDisposable
 
         using var scope = NewDisposeScope();
         var newSlots = Math.Max(slots, Slots);
-        var newCapacity = Math.Max(Math.Min((tokens + 63) / 64 * 64, config.ContextLength), Capacity);
-        var grown = zeros([2 * config.Layers, newSlots, newCapacity, config.KeyValueHeads, config.HeadDimension], dtype: type, device: device);
-        if (Slots > 0)
+        var wanted = tokens <= Capacity ? Capacity : Math.Max(tokens, Capacity * 3 / 2);
+        var newCapacity = Math.Max(Math.Min((wanted + 63) / 64 * 64, config.ContextLength), Capacity);
+        rows = rows.Length > 0 ? rows : new Tensor[2 * config.Layers];
+        flat = flat.Length > 0 ? flat : new Tensor[2 * config.Layers];
+        for (var i = 0; i < rows.Length; i++) // one after another: never all of the old beside all of the new
         {
-            grown.narrow(1, 0, Slots).narrow(2, 0, Capacity).copy_(store);
+            var grown = zeros([newSlots, newCapacity, config.KeyValueHeads, config.HeadDimension], dtype: type, device: device);
+            if (Slots > 0)
+            {
+                grown.narrow(0, 0, Slots).narrow(1, 0, Capacity).copy_(rows[i]);
+                flat[i].Dispose();
+                rows[i].Dispose();
+            }
+
+            rows[i] = grown.DetachFromDisposeScope();
+            flat[i] = grown.view(newSlots * newCapacity, config.KeyValueHeads, config.HeadDimension).DetachFromDisposeScope();
         }
 
-        foreach (var view in flat.Concat(rows).Append(store))
-        {
-            view.Dispose();
-        }
-
-        store = grown.DetachFromDisposeScope();
         (Slots, Capacity) = (newSlots, newCapacity);
-        rows = Enumerable.Range(0, 2 * config.Layers).Select(i => store.select(0, i).DetachFromDisposeScope()).ToArray();
-        flat = rows.Select(r => r.view(newSlots * newCapacity, config.KeyValueHeads, config.HeadDimension).DetachFromDisposeScope()).ToArray();
     }
 
     /// <summary>Forgets everything.</summary>
     public void Clear()
     {
         using var scope = NewDisposeScope();
-        store.zero_();
+        foreach (var layer in rows)
+        {
+            layer.zero_();
+        }
     }
 
-    /// <summary>Where in a layer's flat view the tokens of rows that start at position 0 go, int64 [N].</summary>
-    public Tensor IndexOf(int[] slots, PackedTokens tokens)
+    /// <summary>Where in a layer's flat view the tokens of rows go, int64 [N].</summary>
+    /// <param name="slots">The slot of each row.</param>
+    /// <param name="tokens">The rows.</param>
+    /// <param name="starts">Position of each row's first token; null for 0.</param>
+    public Tensor IndexOf(int[] slots, PackedTokens tokens, int[]? starts = null)
     {
         var index = new long[tokens.Count];
         var n = 0;
@@ -75,7 +75,7 @@ internal sealed class KeyValueCache : IDisposable
         {
             for (var t = 0; t < tokens.Lengths[b]; t++)
             {
-                index[n++] = ((long)slots[b] * Capacity) + t;
+                index[n++] = ((long)slots[b] * Capacity) + (starts?[b] ?? 0) + t;
             }
         }
 
@@ -94,6 +94,11 @@ internal sealed class KeyValueCache : IDisposable
         (rows[2 * layer].narrow(0, 0, slots).narrow(1, 0, tokens).transpose(1, 2),
          rows[(2 * layer) + 1].narrow(0, 0, slots).narrow(1, 0, tokens).transpose(1, 2));
 
+    /// <summary>Keys and values of some slots and the first <paramref name="tokens"/> tokens, each [n, Hkv, tokens, hd] (copies).</summary>
+    public (Tensor Keys, Tensor Values) Gather(int layer, Tensor slots, int tokens) =>
+        (rows[2 * layer].narrow(1, 0, tokens).index_select(0, slots).transpose(1, 2),
+         rows[(2 * layer) + 1].narrow(1, 0, tokens).index_select(0, slots).transpose(1, 2));
+
     /// <summary>Addresses of a layer's keys and values, each [slots, T, Hkv, hd]: for float32 on the processor.</summary>
     public (IntPtr Keys, IntPtr Values) Layer(int layer) => (AtenOperators.DataOf(rows[2 * layer]), AtenOperators.DataOf(rows[(2 * layer) + 1]));
 
@@ -101,12 +106,32 @@ internal sealed class KeyValueCache : IDisposable
     public void Copy(int from, int to, int tokens)
     {
         using var scope = NewDisposeScope();
-        store.select(1, to).narrow(1, 0, tokens).copy_(store.select(1, from).narrow(1, 0, tokens));
+        foreach (var layer in rows)
+        {
+            layer.select(0, to).narrow(0, 0, tokens).copy_(layer.select(0, from).narrow(0, 0, tokens));
+        }
+    }
+
+    /// <summary>A copy of the first <paramref name="tokens"/> tokens of a slot in every layer, [2·layers, tokens, Hkv, hd]; its owner disposes it.</summary>
+    public Tensor Extract(int slot, int tokens)
+    {
+        using var scope = NewDisposeScope();
+        return stack(rows.Select(layer => layer.select(0, slot).narrow(0, 0, tokens)).ToArray()).DetachFromDisposeScope();
+    }
+
+    /// <summary>Puts back what <see cref="Extract"/> gave.</summary>
+    public void Insert(Tensor extracted, int slot)
+    {
+        using var scope = NewDisposeScope();
+        for (var i = 0; i < rows.Length; i++)
+        {
+            rows[i].select(0, slot).narrow(0, 0, extracted.size(1)).copy_(extracted.select(0, i));
+        }
     }
 
     public void Dispose()
     {
-        foreach (var tensor in flat.Concat(rows).Append(store))
+        foreach (var tensor in flat.Concat(rows))
         {
             tensor.Dispose();
         }

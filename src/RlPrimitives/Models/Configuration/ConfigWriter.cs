@@ -168,7 +168,8 @@ internal static class ConfigWriter
         }
     }
 
-    private static byte[] Bytes(SortedDictionary<string, object?> keys)
+    /// <summary>The keys as indented JSON.</summary>
+    internal static byte[] Bytes(SortedDictionary<string, object?> keys)
     {
         using var stream = new MemoryStream();
         using (var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, NewLine = "\n" }))

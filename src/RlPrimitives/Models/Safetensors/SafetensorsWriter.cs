@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Globalization;
 using System.Text;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -62,7 +61,7 @@ internal static class SafetensorsWriter
         if (metadata.Count > 0)
         {
             json.Append("\"__metadata__\":{");
-            json.AppendJoin(',', metadata.OrderBy(m => m.Key, StringComparer.Ordinal).Select(m => $"{Quote(m.Key)}:{Quote(m.Value)}"));
+            json.AppendJoin(',', metadata.OrderBy(m => m.Key, StringComparer.Ordinal).Select(m => $"{JsonText.Quote(m.Key)}:{JsonText.Quote(m.Value)}"));
             json.Append(items.Count > 0 ? "}," : "}");
         }
 
@@ -72,7 +71,7 @@ internal static class SafetensorsWriter
             var begin = at;
             at += item.Elements * SafetensorsType.SizeOf(item.Type);
             var (type, shape) = (SafetensorsType.NameOf(item.Type), string.Join(',', item.Shape));
-            return $"{Quote(item.Name)}:{{\"dtype\":\"{type}\",\"shape\":[{shape}],\"data_offsets\":[{begin},{at}]}}";
+            return $"{JsonText.Quote(item.Name)}:{{\"dtype\":\"{type}\",\"shape\":[{shape}],\"data_offsets\":[{begin},{at}]}}";
         }));
         json.Append('}');
         var bytes = Utf8.GetBytes(json.ToString());
@@ -82,29 +81,6 @@ internal static class SafetensorsWriter
         return padded.Length <= SafetensorsHeader.LargestHeader
             ? padded
             : throw new ArgumentException($"The header would take {padded.Length} bytes; allowed are {SafetensorsHeader.LargestHeader}.");
-    }
-
-    // As serde_json does: only what JSON demands is escaped.
-    private static string Quote(string text)
-    {
-        var quoted = new StringBuilder(text.Length + 2).Append('"');
-        foreach (var c in text)
-        {
-            _ = c switch
-            {
-                '"' => quoted.Append("\\\""),
-                '\\' => quoted.Append("\\\\"),
-                '\b' => quoted.Append("\\b"),
-                '\f' => quoted.Append("\\f"),
-                '\n' => quoted.Append("\\n"),
-                '\r' => quoted.Append("\\r"),
-                '\t' => quoted.Append("\\t"),
-                < ' ' => quoted.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}"),
-                _ => quoted.Append(c),
-            };
-        }
-
-        return quoted.Append('"').ToString();
     }
 
     private sealed record Item(string Name, byte[] Utf8Name, Tensor Tensor, ScalarType Type, long[] Shape, long Elements) : IComparable<Item>

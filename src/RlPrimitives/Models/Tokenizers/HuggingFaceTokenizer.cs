@@ -69,8 +69,8 @@ public sealed class HuggingFaceTokenizer : ITokenizer
         }
 
         ChatTemplate = chatTemplateFile is not null ? Encoding.UTF8.GetString(chatTemplateFile)
-            : TokenizerFile.Optional(settings, "chat_template") is { ValueKind: JsonValueKind.String } template
-                ? TokenizerFile.Text(template, configPath, "chat_template") : null;
+            : TokenizerFile.Optional(settings, "chat_template") is not { } template ? null
+            : template.ValueKind == JsonValueKind.String ? TokenizerFile.Text(template, configPath, "chat_template") : DefaultTemplate(template);
     }
 
     /// <inheritdoc/>
@@ -88,7 +88,7 @@ public sealed class HuggingFaceTokenizer : ITokenizer
     /// <summary>Ids that <see cref="Decode"/> leaves out on request.</summary>
     public ImmutableHashSet<int> SpecialTokenIds { get; }
 
-    /// <summary>The Jinja chat template of chat_template.jinja, else of tokenizer_config.json, where there is one.</summary>
+    /// <summary>The Jinja chat template of chat_template.jinja, else of tokenizer_config.json, where there is one; of several named ones "default".</summary>
     public string? ChatTemplate { get; }
 
     /// <summary>
@@ -246,6 +246,11 @@ public sealed class HuggingFaceTokenizer : ITokenizer
     /// <inheritdoc/>
     public IStreamingDecoder CreateStreamingDecoder(bool skipSpecialTokens = true) =>
         new ByteStreamingDecoder(id => BytesOf(id, skipSpecialTokens));
+
+    /// <summary>Of a list of {"name", "template"} the one named "default".</summary>
+    private static string? DefaultTemplate(JsonElement templates) => templates.ValueKind != JsonValueKind.Array ? null : templates.EnumerateArray()
+        .Where(t => t.ValueKind == JsonValueKind.Object && t.TryGetProperty("name", out var name) && name.ValueKind == JsonValueKind.String && name.GetString() == "default")
+        .Select(t => t.TryGetProperty("template", out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null).FirstOrDefault();
 
     private byte[] BytesOf(int id, bool skipSpecialTokens)
     {

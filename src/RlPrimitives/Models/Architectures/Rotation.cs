@@ -1,0 +1,72 @@
+using System.Numerics;
+using TorchSharp;
+using static TorchSharp.torch;
+using Tensor = TorchSharp.torch.Tensor;
+
+namespace RlPrimitives.Models.Architectures;
+
+/// <summary>Rotates feature pairs (i, i + hd/2) for float32 on the processor: (x₁, x₂) → (x₁ cos − x₂ sin, x₂ cos + x₁ sin).</summary>
+internal static unsafe class Rotation
+{
+    /// <summary>[N, H, hd] → [N, H, hd], angles [N, 1, hd] as <see cref="Rotary.At"/> gives them.</summary>
+    public static Tensor Apply(Tensor heads, Tensor cos, Tensor sin) =>
+        is_grad_enabled() && heads.requires_grad ? Function.apply(heads, cos, sin) : Rotate(heads, cos, sin, 1);
+
+    /// <param name="heads">[N, H, hd]; rows may lie apart.</param>
+    /// <param name="cos">[N, 1, hd]</param>
+    /// <param name="sin">[N, 1, hd], its first half negative.</param>
+    /// <param name="direction">1, or −1 to turn back, which is what the gradient does.</param>
+    private static Tensor Rotate(Tensor heads, Tensor cos, Tensor sin, float direction)
+    {
+        using var input = heads.stride(2) == 1 && heads.stride(1) == heads.size(2) ? heads.alias() : heads.contiguous();
+        var (rows, count, width) = (heads.size(0), heads.size(1), heads.size(2));
+        var (half, stride) = (width / 2, input.stride(0));
+        var result = empty(rows, count, width);
+        float* from = HostOperations.DataOf(input), c = HostOperations.DataOf(cos), s = HostOperations.DataOf(sin) + half, to = HostOperations.DataOf(result);
+        HostOperations.Rows(rows, count * width, (_, start, end) =>
+        {
+            for (var row = start; row < end; row++)
+            {
+                float* cosines = c + (row * width), sines = s + (row * width);
+                for (long head = 0; head < count; head++)
+                {
+                    float* x = from + (row * stride) + (head * width), y = to + (((row * count) + head) * width);
+                    long i = 0;
+                    for (; i <= half - Vector<float>.Count; i += Vector<float>.Count)
+                    {
+                        Vector<float> a = Vector.Load(x + i), b = Vector.Load(x + half + i), cosine = Vector.Load(cosines + i), sine = Vector.Load(sines + i) * direction;
+                        ((a * cosine) - (b * sine)).Store(y + i);
+                        ((b * cosine) + (a * sine)).Store(y + half + i);
+                    }
+
+                    for (; i < half; i++)
+                    {
+                        var (a, b, sine) = (x[i], x[half + i], sines[i] * direction);
+                        (y[i], y[half + i]) = ((a * cosines[i]) - (b * sine), (b * cosines[i]) + (a * sine));
+                    }
+                }
+            }
+        });
+        return result;
+    }
+
+    private sealed class Function : autograd.SingleTensorFunction<Function>
+    {
+        public override string Name => nameof(Rotation);
+
+        public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        {
+            using var _ = no_grad();
+            ctx.save_for_backward([(Tensor)vars[1], (Tensor)vars[2]]);
+            return Rotate((Tensor)vars[0], (Tensor)vars[1], (Tensor)vars[2], 1);
+        }
+
+        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+        {
+            using var scope = NewDisposeScope();
+            using var _ = no_grad();
+            var saved = ctx.get_saved_variables();
+            return [Rotate(grad_output, saved[0], saved[1], -1).MoveToOuterDisposeScope(), null!, null!];
+        }
+    }
+}

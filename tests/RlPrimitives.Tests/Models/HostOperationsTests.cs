@@ -1,0 +1,101 @@
+using RlPrimitives.Models;
+using RlPrimitives.Models.Architectures;
+using TorchSharp;
+using static TorchSharp.torch;
+using Tensor = TorchSharp.torch.Tensor;
+
+namespace RlPrimitives.Tests.Models;
+
+/// <summary>The one-pass kernels beside libtorch's own operations: values and gradients, at sizes that are no multiple of anything.</summary>
+public class HostOperationsTests
+{
+    public static TheoryData<long, long> Sizes => new() { { 1, 1 }, { 3, 7 }, { 5, 16 }, { 33, 50 }, { 300, 384 } };
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public void Gelu_is_libtorchs_and_so_is_its_gradient(long rows, long width) => AssertSame(
+        [Random(1, rows, width) * 4],
+        x => GeluTanh.Apply(x[0]),
+        x => nn.functional.gelu(x[0], TorchSharp.Modules.GELU.Approximate.tanh, inplace: false));
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public void Gated_silu_is_libtorchs_and_so_are_its_gradients(long rows, long width) => AssertSame(
+        [Random(1, rows, width) * 4, Random(2, rows, width)],
+        x => GatedSilu.Apply(x[0], x[1]),
+        x => nn.functional.silu(x[0]).mul(x[1]));
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public void Rms_norm_is_the_formulas_and_so_are_its_gradients(long rows, long width) => AssertSame(
+        [Random(1, rows, 2, width), Random(2, width)],
+        x => RmsNormalised.Apply(x[0], x[1], 1e-6),
+        x => x[0].mul(x[0].square().mean([-1], keepdim: true).add(1e-6).rsqrt()).mul(x[1]));
+
+    [Theory]
+    [InlineData(1, 1, 2)]
+    [InlineData(3, 2, 10)]
+    [InlineData(40, 3, 64)]
+    [InlineData(300, 8, 64)]
+    public void A_rotation_is_the_formulas_and_its_gradient_turns_back(long rows, long heads, long width)
+    {
+        var angles = Random(9, rows, 1, width / 2);
+        Tensor cos = cat([angles.cos(), angles.cos()], 2), sin = cat([angles.sin().neg(), angles.sin()], 2);
+        AssertSame(
+            [Random(1, rows, heads, width)],
+            x => Rotation.Apply(x[0], cos, sin),
+            x => x[0].mul(cos) + x[0].roll(width / 2, -1).mul(sin));
+    }
+
+    [Fact]
+    public void Parts_of_a_larger_product_are_read_where_they_lie()
+    {
+        using var _ = no_grad();
+        var both = Random(1, 9, 40);
+        Equal(GatedSilu.Apply(both.narrow(1, 0, 20), both.narrow(1, 20, 20)), nn.functional.silu(both.narrow(1, 0, 20)).mul(both.narrow(1, 20, 20)));
+        var heads = Random(2, 9, 5, 8);
+        var (cos, sin) = (Random(3, 9, 1, 8), Random(4, 9, 1, 4));
+        sin = cat([sin.neg(), sin], 2);
+        cos = cat([cos.narrow(2, 0, 4), cos.narrow(2, 0, 4)], 2);
+        Equal(Rotation.Apply(heads.narrow(1, 1, 3), cos, sin), heads.narrow(1, 1, 3).mul(cos) + heads.narrow(1, 1, 3).roll(4, -1).mul(sin));
+        Equal(Rotation.Apply(heads.transpose(0, 1).contiguous().transpose(0, 1), cos, sin), heads.mul(cos) + heads.roll(4, -1).mul(sin));
+        Equal(RmsNormalised.Apply(heads.narrow(1, 1, 3), ones(8), 1e-6), RmsNormalised.Apply(heads.narrow(1, 1, 3).contiguous(), ones(8), 1e-6));
+    }
+
+    [Fact]
+    public void Extreme_values_stay_what_they_should_be()
+    {
+        using var _ = no_grad();
+        Equal(GeluTanh.Apply(tensor(new float[] { 0, -1e4f, 1e4f, -30, 30, 1e19f, -1e19f, 1e-38f, 3, -3, 5, -5 })), tensor(new[] { 0, 0, 1e4f, 0, 30, 1e19f, 0, 0, 2.9963627f, -0.0036373f, 4.99999977f, -2.29e-7f }));
+        Assert.True(GeluTanh.Apply(tensor(new[] { float.NaN })).isnan().all().item<bool>());
+    }
+
+    private static Tensor Random(long seed, params long[] shape)
+    {
+        using var generator = new Generator((ulong)seed, CPU);
+        return randn(shape, generator: generator);
+    }
+
+    private static void AssertSame(Tensor[] inputs, Func<Tensor[], Tensor> ours, Func<Tensor[], Tensor> theirs) => TensorThread.RunOnce(() =>
+    {
+        var results = new[] { ours, theirs }.Select(function =>
+        {
+            var own = inputs.Select(x => x.detach().clone().requires_grad_(true)).ToArray();
+            var result = function(own);
+            (result * Random(77, result.shape)).sum().backward();
+            return own.Select(x => x.grad!).Prepend(result.detach()).ToArray();
+        }).ToArray();
+        foreach (var (a, b) in results[0].Zip(results[1]))
+        {
+            Equal(a, b);
+        }
+
+        return 0;
+    });
+
+    private static void Equal(Tensor a, Tensor b)
+    {
+        Assert.Equal(b.shape, a.shape);
+        Assert.True(a.allclose(b, rtol: 1e-4, atol: 1e-5), $"largest difference {(a - b).abs().max().item<float>()}");
+    }
+}
