@@ -8,14 +8,25 @@ namespace RlPrimitives.Inference;
 /// the first may be admitted before the second is made.
 /// </remarks>
 /// <param name="isOrdered">False admits at once, in the order of arrival: faster where environments are slow, not repeatable bit for bit.</param>
-public sealed class AdmissionGate(bool isOrdered = true)
+/// <param name="time">The clock of <see cref="Participant.InModel"/>; null for the system's.</param>
+public sealed class AdmissionGate(bool isOrdered = true, TimeProvider? time = null)
 {
     private static readonly AsyncLocal<Participant?> Ambient = new();
+    private readonly TimeProvider time = time ?? TimeProvider.System;
     private readonly Lock gate = new();
     private int running;
 
     /// <summary>Raised when no participant is running any more.</summary>
     internal event Action? Quiet;
+
+    /// <summary>Whether requests are admitted in a fixed order.</summary>
+    internal bool IsOrdered => isOrdered;
+
+    /// <summary>Asked when no participant is running any more, before the backend may go on: true keeps it waiting until <see cref="Release"/>.</summary>
+    internal Func<bool>? Hold { get; set; }
+
+    /// <summary>Ends what <see cref="Hold"/> began.</summary>
+    internal void Release() => Change(-1);
 
     /// <summary>Whether every participant waits for a generation or has left.</summary>
     internal bool IsQuiet
@@ -52,6 +63,7 @@ public sealed class AdmissionGate(bool isOrdered = true)
         lock (gate)
         {
             running += by;
+            running += running == 0 && Hold is not null && Hold() ? 1 : 0;
             if (running == 0)
             {
                 quiet = Quiet;
@@ -69,8 +81,11 @@ public sealed class AdmissionGate(bool isOrdered = true)
     {
         private readonly Lock sync = new();
         private int pending;
+        private int asking;
+        private long askedAt;
+        private long inModel; // in the clock's units
         private long calls;
-        private bool left;
+        private volatile bool left;
 
         /// <summary>Place among simultaneous requests.</summary>
         public long Order => order;
@@ -80,6 +95,57 @@ public sealed class AdmissionGate(bool isOrdered = true)
 
         /// <summary>The gate.</summary>
         internal AdmissionGate Gate => gate;
+
+        /// <summary>Whether the trajectory is over: what still runs of it may not ask the model any more.</summary>
+        internal bool HasLeft => left;
+
+        /// <summary>Most tokens that one request may sample now; the smaller of this and its own limit counts.</summary>
+        public int MaxNewTokens { get; set; } = int.MaxValue;
+
+        /// <summary>Most tokens of a sequence, prompt included.</summary>
+        public int MaxSequenceTokens { get; set; } = int.MaxValue;
+
+        /// <summary>Time spent so far on waiting for the model, its turn in the batch included; calls that overlap count once.</summary>
+        public TimeSpan InModel
+        {
+            get
+            {
+                lock (sync)
+                {
+                    return gate.time.GetElapsedTime(0, inModel + (asking > 0 ? gate.time.GetTimestamp() - askedAt : 0));
+                }
+            }
+        }
+
+        /// <summary>The model is asked; disposing the result says that it has answered.</summary>
+        /// <exception cref="OperationCanceledException">The trajectory is over.</exception>
+        internal Question Ask()
+        {
+            ThrowIfLeft();
+            lock (sync)
+            {
+                askedAt = asking++ == 0 ? gate.time.GetTimestamp() : askedAt;
+            }
+
+            return new Question(this);
+        }
+
+        private void Answered()
+        {
+            lock (sync)
+            {
+                inModel += --asking == 0 ? gate.time.GetTimestamp() - askedAt : 0;
+            }
+        }
+
+        /// <exception cref="OperationCanceledException">The trajectory is over.</exception>
+        internal void ThrowIfLeft()
+        {
+            if (left)
+            {
+                throw new OperationCanceledException("This trajectory is over (it ran out of time or was cancelled): what is left of it cannot ask the model.");
+            }
+        }
 
         /// <summary>Runs <paramref name="body"/> so that generations asked for inside it belong to this participant.</summary>
         public async Task<T> Run<T>(Func<Task<T>> body)
@@ -139,6 +205,12 @@ public sealed class AdmissionGate(bool isOrdered = true)
             {
                 gate.Change(-1);
             }
+        }
+
+        /// <summary>One call of the model.</summary>
+        internal readonly struct Question(Participant? owner) : IDisposable
+        {
+            public void Dispose() => owner?.Answered();
         }
     }
 }

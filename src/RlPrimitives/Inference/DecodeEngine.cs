@@ -1,5 +1,7 @@
+using System.Buffers;
 using RlPrimitives.Models;
 using RlPrimitives.Models.Attention;
+using RlPrimitives.Models.Native;
 using RlPrimitives.Models.Tokenizers;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -7,7 +9,7 @@ using static TorchSharp.torch;
 namespace RlPrimitives.Inference;
 
 /// <summary>The decoding loop: admits waiting requests into free slots, decodes one token for every slot, refills slots as rows finish.</summary>
-/// <remarks>All tensor work happens on one thread of the engine's own. Rows occupy slots 0 … n−1 of the cache without gaps.</remarks>
+/// <remarks>All tensor work happens on one thread of the engine's own. A row that finishes may stay in its slot, for the request that continues it.</remarks>
 internal sealed class DecodeEngine : ITensorExecutor, IDisposable
 {
     private const int PrefillTokensAtOnce = 4096;
@@ -21,20 +23,27 @@ internal sealed class DecodeEngine : ITensorExecutor, IDisposable
     private readonly Queue<(Action Run, Action<Exception> Fail)> jobs = [];
     private readonly List<DecodeRow> active = [];
     private readonly KeyValueCache cache;
+    private readonly ConversationCache conversations;
     private long arrivals;
+    private long steps, rowSteps, prefillTokens, reusedTokens;
     private bool stopping;
     private bool mayHoldNaN; // the cache, after a row failed: what is masked must still be finite
 
-    public DecodeEngine(CausalLM model, ITokenizer tokenizer, int maxConcurrency)
+    public DecodeEngine(CausalLM model, ITokenizer tokenizer, int maxConcurrency, long conversationBytes)
     {
         this.model = model;
         this.tokenizer = tokenizer;
         this.maxConcurrency = maxConcurrency;
         cache = new KeyValueCache(model.Config, model.Device, model.Type);
+        conversations = new ConversationCache(cache, conversationBytes);
         thread = new Thread(Loop) { Name = "RlPrimitives inference", IsBackground = true };
         thread.Start();
         model.Offer(this);
     }
+
+    /// <summary>What it has computed so far.</summary>
+    public BackendActivity Activity => new(
+        maxConcurrency, Interlocked.Read(ref steps), Interlocked.Read(ref rowSteps), Interlocked.Read(ref prefillTokens), Interlocked.Read(ref reusedTokens));
 
     /// <summary>Training of the same model, between two decode steps; with gradients, unlike the loop.</summary>
     public Task<T> RunAsync<T>(Func<T> body) => Enqueue(
@@ -49,6 +58,7 @@ internal sealed class DecodeEngine : ITensorExecutor, IDisposable
     {
         cancellationToken.ThrowIfCancellationRequested();
         var participant = AdmissionGate.Current;
+        participant?.ThrowIfLeft();
         var rows = requests.Select(r => new DecodeRow(r, model.Config, tokenizer, participant, cancellationToken)).ToArray();
         if (rows.Length == 0)
         {
@@ -133,6 +143,7 @@ internal sealed class DecodeEngine : ITensorExecutor, IDisposable
             thread.Join();
         }
 
+        conversations.Dispose();
         cache.Dispose();
     }
 
@@ -171,6 +182,7 @@ internal sealed class DecodeEngine : ITensorExecutor, IDisposable
                 }
 
                 active.Clear();
+                conversations.Reset();
                 mayHoldNaN = true;
             }
         }
@@ -232,14 +244,11 @@ internal sealed class DecodeEngine : ITensorExecutor, IDisposable
 
     private void DropCancelled()
     {
-        for (var slot = active.Count - 1; slot >= 0; slot--)
+        foreach (var row in active.Where(r => r.IsCancelled).ToArray())
         {
-            if (active[slot].IsCancelled)
-            {
-                var row = active[slot];
-                Release(slot);
-                row.Cancel();
-            }
+            active.Remove(row);
+            conversations.Release(row);
+            row.Cancel();
         }
     }
 
@@ -251,57 +260,92 @@ internal sealed class DecodeEngine : ITensorExecutor, IDisposable
             return;
         }
 
-        var first = active.Count;
-        if (first == 0 && mayHoldNaN)
+        if (active.Count == 0 && mayHoldNaN)
         {
+            conversations.Clear();
             cache.Clear();
             mayHoldNaN = false;
         }
 
+        rows.ForEach(r => r.WeightsVersion = model.Version);
+        conversations.Admit(rows, active.Count, maxConcurrency, model.Version);
         active.AddRange(rows);
-        cache.Reserve(active.Count, active.Max(r => r.MaxLength));
+        cache.Reserve(cache.Slots, rows.Max(r => r.Length) + 1);
         // Equal prompts next to each other, short ones first: little padding, and the order of rows does not depend on lengths.
-        var groups = rows.Select((row, i) => (row, slot: first + i)).GroupBy(r => r.row.Prompt, PromptComparer.Instance).OrderBy(g => g.Key.Length).ToArray();
-        var finished = new List<int>();
-        for (var start = 0; start < groups.Length;)
+        var groups = rows.Where(r => r.Cached == 0).GroupBy(r => r.Prompt, PromptComparer.Instance).OrderBy(g => g.Key.Length).Select(g => g.ToArray()).ToArray();
+        var continued = rows.Where(r => r.Cached > 0).OrderBy(r => r.Prompt.Length - r.Cached).Select(r => new[] { r }).ToArray();
+        var finished = new List<DecodeRow>();
+        foreach (var sharing in InPieces(groups).Concat(InPieces(continued)))
         {
-            var end = start;
-            for (var tokens = 0; end < groups.Length && (end == start || tokens + groups[end].Key.Length <= PrefillTokensAtOnce); end++)
-            {
-                tokens += groups[end].Key.Length;
-            }
-
-            Prefill(groups[start..end], finished);
-            start = end;
+            Prefill(sharing, finished);
         }
 
         ReleaseAll(finished);
     }
 
-    private void Prefill(IGrouping<int[], (DecodeRow Row, int Slot)>[] groups, List<int> finished)
+    private static IEnumerable<DecodeRow[][]> InPieces(DecodeRow[][] groups)
+    {
+        for (var start = 0; start < groups.Length;)
+        {
+            var end = start;
+            for (var tokens = 0; end < groups.Length && (end == start || tokens + NewTokens(groups[end]) <= PrefillTokensAtOnce); end++)
+            {
+                tokens += NewTokens(groups[end]);
+            }
+
+            yield return groups[start..end];
+            start = end;
+        }
+
+        static int NewTokens(DecodeRow[] group) => group[0].Prompt.Length - group[0].Cached;
+    }
+
+    /// <summary>Computes prompts, or what is new of them, and samples each row's first token. Rows of a group have the same prompt.</summary>
+    private void Prefill(DecodeRow[][] groups, List<DecodeRow> finished)
     {
         using var scope = NewDisposeScope();
-        using var tokens = new PackedTokens(groups.Select(g => g.Key).ToArray(), model.Device);
-        using var attention = new PackedAttention(model.Config, tokens, cache, groups.Select(g => g.First().Slot).ToArray());
+        var firsts = Array.ConvertAll(groups, g => g[0]);
+        var starts = Array.ConvertAll(firsts, r => r.Cached);
+        var slots = Array.ConvertAll(firsts, r => r.Slot);
+        using var tokens = new PackedTokens(Array.ConvertAll(firsts, r => r.Prompt[r.Cached..]), starts, model.Device);
+        IAttention attention = starts[0] > 0
+            ? new ContinuedAttention(model.Config, tokens, cache, slots, starts)
+            : new PackedAttention(model.Config, tokens, cache, slots);
+        using var _ = attention as IDisposable;
         var last = tokens.Offsets.Select((offset, b) => (long)offset + tokens.Lengths[b] - 1).ToArray();
         var hidden = model.HiddenForInference(tokens, attention).index_select(0, torch.tensor(last, device: model.Device));  // [U, D]
         var logits = model.LogitsForInference(hidden).cpu().contiguous();  // [U, V]
-        var vocabulary = model.Config.VocabularySize;
-        var scratch = new float[vocabulary];
-        for (var g = 0; g < groups.Length; g++)
+        Interlocked.Add(ref prefillTokens, tokens.Count);
+        Interlocked.Add(ref reusedTokens, groups.Sum(g => (long)g[0].Cached + ((long)g[0].Prompt.Length * (g.Length - 1))));
+        foreach (var group in groups)
         {
-            foreach (var (row, slot) in groups[g])
+            foreach (var row in group.AsSpan(1))
             {
-                if (slot != groups[g].First().Slot)
-                {
-                    cache.Copy(groups[g].First().Slot, slot, row.Prompt.Length);
-                }
+                cache.Copy(group[0].Slot, row.Slot, row.Prompt.Length);
+            }
+        }
 
-                Tensors.Floats(logits).Slice(g * vocabulary, vocabulary).CopyTo(scratch);
-                if (row.Accept(scratch))
-                {
-                    finished.Add(slot);
-                }
+        Sample(logits, groups.SelectMany((group, g) => group.Select(row => (row, g))).ToArray(), finished);
+    }
+
+    /// <summary>Draws a token for each row from its line of the logits, [U, V].</summary>
+    private void Sample(Tensor logits, (DecodeRow Row, int Line)[] rows, List<DecodeRow> finished)
+    {
+        var vocabulary = model.Config.VocabularySize;
+        var threads = (long)rows.Length * vocabulary >= 1 << 14 ? get_num_threads() : 1;
+        ComputeTeam.For(rows.Length, threads, i =>
+        {
+            var scratch = ArrayPool<float>.Shared.Rent(vocabulary); // several rows may share a line
+            var line = scratch.AsSpan(0, vocabulary);
+            Tensors.Floats(logits).Slice(rows[i].Line * vocabulary, vocabulary).CopyTo(line);
+            rows[i].Row.Draw(line);
+            ArrayPool<float>.Shared.Return(scratch);
+        });
+        foreach (var (row, _) in rows)
+        {
+            if (row.Accept())
+            {
+                finished.Add(row);
             }
         }
     }
@@ -314,55 +358,43 @@ internal sealed class DecodeEngine : ITensorExecutor, IDisposable
             return;
         }
 
+        Interlocked.Increment(ref steps);
+        Interlocked.Add(ref rowSteps, active.Count);
         using var scope = NewDisposeScope();
         var positions = active.Select(r => r.Length - 1).ToArray();
+        var slots = active.Select(r => r.Slot).ToArray();
+        cache.Reserve(cache.Slots, positions.Max() + 1);
         using var tokens = new PackedTokens(active.Select(r => (int[])[r.LastToken]).ToArray(), positions, model.Device);
         IAttention attention = HostDecodeAttention.Fits(model.Device, model.Type)
-            ? new HostDecodeAttention(model.Config, cache, positions)
-            : new DecodeAttention(model.Config, cache, positions, model.Device);
+            ? new HostDecodeAttention(model.Config, cache, slots, positions)
+            : new DecodeAttention(model.Config, cache, slots, positions, model.Device);
         using var _ = attention as IDisposable;
         var logits = model.LogitsForInference(model.HiddenForInference(tokens, attention)).cpu().contiguous();  // [n, V]
-        var floats = Tensors.Floats(logits);
-        var vocabulary = model.Config.VocabularySize;
-        var finished = new List<int>();
-        for (var slot = 0; slot < active.Count; slot++)
-        {
-            if (active[slot].Accept(floats.Slice(slot * vocabulary, vocabulary)))
-            {
-                finished.Add(slot);
-            }
-        }
-
+        var finished = new List<DecodeRow>();
+        Sample(logits, active.Select((row, i) => (row, i)).ToArray(), finished);
         ReleaseAll(finished);
     }
 
-    private void ReleaseAll(List<int> slots)
+    private void ReleaseAll(List<DecodeRow> finished)
     {
-        // Highest first, so that the row moved into the gap is never one of those that are leaving.
-        var rows = slots.Order().Select(s => active[s]).ToArray();
-        foreach (var slot in slots.OrderDescending())
+        if (finished.Count == 0)
         {
-            Release(slot);
+            return;
         }
 
-        foreach (var row in rows)
+        var leaving = finished.ToHashSet();
+        active.RemoveAll(leaving.Contains);
+        foreach (var row in finished)
         {
             row.Finish();
+            conversations.Keep(row, row.MayContinue && row.WeightsVersion == model.Version);
             mayHoldNaN |= row.HasFailed;
         }
-    }
 
-    /// <summary>Frees a slot; the last row moves into it so that no gap remains.</summary>
-    private void Release(int slot)
-    {
-        var last = active.Count - 1;
-        if (slot != last)
+        foreach (var row in finished)
         {
-            cache.Copy(last, slot, active[last].Length);
-            active[slot] = active[last];
+            row.HandOver();
         }
-
-        active.RemoveAt(last);
     }
 
     private sealed class PromptComparer : IEqualityComparer<int[]>

@@ -20,6 +20,8 @@ internal sealed class DecodeRow
     private StopReason? stop;
     private int stopAt = -1; // where in the text a stop string begins
     private Exception? error;
+    private Generation? generation;
+    private (int Id, float LogProb) drawn;
 
     public DecodeRow(GenerationRequest request, ModelConfig config, ITokenizer tokenizer, AdmissionGate.Participant? participant, CancellationToken cancellation)
     {
@@ -39,37 +41,69 @@ internal sealed class DecodeRow
 
     public long Arrival { get; set; }
 
+    /// <summary>Version of the weights that it was admitted with.</summary>
+    public long WeightsVersion { get; set; }
+
     public long Order => participant?.Order ?? -1;
 
     public AdmissionGate? Gate => participant?.Gate;
 
-    public bool IsCancelled => cancellation.IsCancellationRequested;
+    /// <summary>The trajectory that it belongs to; null outside of rollouts.</summary>
+    public AdmissionGate.Participant? Participant => participant;
+
+    /// <summary>Its slot of the cache while it runs.</summary>
+    public int Slot { get; set; }
+
+    /// <summary>Tokens of its prompt that the slot held when it was admitted.</summary>
+    public int Cached { get; set; }
+
+    /// <summary>Prompt and response so far.</summary>
+    public int[] Tokens => [.. all];
+
+    /// <summary>Whether a longer prompt may continue it.</summary>
+    public bool MayContinue => error is null && stop is not StopReason.ContextLength;
+
+    /// <summary>Whether nobody waits for it any more: its call was cancelled, or its trajectory is over.</summary>
+    public bool IsCancelled => cancellation.IsCancellationRequested || participant is { HasLeft: true };
 
     /// <summary>Tokens so far, prompt included.</summary>
     public int Length => all.Count;
-
-    /// <summary>Tokens that the cache must have room for.</summary>
-    public int MaxLength => Math.Min(Prompt.Length + request.Options.MaxNewTokens, contextLength);
 
     public int LastToken => all[^1];
 
     /// <summary>Whether a token could not be drawn, or the tokens have no text.</summary>
     public bool HasFailed => error is not null;
 
-    /// <summary>Draws the next token from <paramref name="logits"/> (used as scratch); true when the row is finished.</summary>
-    public bool Accept(Span<float> logits)
+    /// <summary>Draws the next token from <paramref name="logits"/> (used as scratch), for <see cref="Accept"/>. Rows may draw at the same time.</summary>
+    public void Draw(Span<float> logits)
     {
         try
         {
-            return Draw(logits);
+            var previous = request.Options.RepetitionPenalty == 1 ? default : System.Runtime.InteropServices.CollectionsMarshal.AsSpan(all);
+            drawn = Sampler.Sample(logits, request.Options, previous, request.Random.NextUniform((ulong)logProbs.Count));
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            error = e; // logits that cannot be sampled, a listener that throws: this row's trouble alone
+            error = e; // logits that cannot be sampled: this row's trouble alone
+        }
+    }
+
+    /// <summary>Appends the token drawn and tells the listener; true when the row is finished.</summary>
+    public bool Accept()
+    {
+        try
+        {
+            return error is not null || Append(drawn.Id, drawn.LogProb);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            error = e; // a listener that throws: this row's trouble alone
             return true;
         }
     }
 
+    /// <summary>Makes the result; to be handed over by <see cref="HandOver"/> once all that finished in the step have this behind them.</summary>
+    /// <remarks>Otherwise the first to be handed over could come back, and the gate look quiet, before the second is resumed.</remarks>
     public void Finish()
     {
         if (error is null)
@@ -78,10 +112,7 @@ internal sealed class DecodeRow
             {
                 var ids = all.Skip(Prompt.Length).ToArray();
                 var response = stopAt >= 0 ? text.ToString(0, stopAt) : tokenizer.Decode(stop == StopReason.StopToken ? ids.AsSpan(0, ids.Length - 1) : ids);
-                var generation = new Generation(Prompt, ids, [.. logProbs], response, stop!.Value);
-                participant?.Resume();
-                Completion.SetResult(generation);
-                return;
+                generation = new Generation(Prompt, ids, [.. logProbs], response, stop!.Value) { WeightsVersion = WeightsVersion };
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {
@@ -89,7 +120,20 @@ internal sealed class DecodeRow
             }
         }
 
-        Fail(error);
+        participant?.Resume();
+    }
+
+    /// <summary>Hands the result of <see cref="Finish"/> to whoever waits for it.</summary>
+    public void HandOver()
+    {
+        if (generation is not null)
+        {
+            Completion.SetResult(generation);
+        }
+        else
+        {
+            Completion.SetException(error!);
+        }
     }
 
     public void Fail(Exception error)
@@ -106,15 +150,12 @@ internal sealed class DecodeRow
     public void Cancel()
     {
         participant?.Resume();
-        Completion.SetCanceled(cancellation);
+        Completion.TrySetCanceled(cancellation.IsCancellationRequested ? cancellation : new CancellationToken(canceled: true));
     }
 
-    private bool Draw(Span<float> logits)
+    private bool Append(int id, float logProb)
     {
         var options = request.Options;
-        var index = (ulong)logProbs.Count;
-        var previous = options.RepetitionPenalty == 1 ? default : System.Runtime.InteropServices.CollectionsMarshal.AsSpan(all);
-        var (id, logProb) = Sampler.Sample(logits, options, previous, request.Random.NextUniform(index));
         all.Add(id);
         logProbs.Add(logProb);
         request.OnToken?.Invoke(new GeneratedToken(id, logProb));

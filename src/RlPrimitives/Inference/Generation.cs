@@ -18,4 +18,8 @@ public readonly record struct GeneratedToken(int Id, float LogProb);
 /// <param name="LogProbs">One for each sampled id, nats, of the distribution actually sampled from.</param>
 /// <param name="Text">The response as text, without stop token or stop string.</param>
 /// <param name="StopReason">Why it ended.</param>
-public sealed record Generation(int[] PromptIds, int[] TokenIds, float[] LogProbs, string Text, StopReason StopReason);
+public sealed record Generation(int[] PromptIds, int[] TokenIds, float[] LogProbs, string Text, StopReason StopReason)
+{
+    /// <summary>Version of the weights that the response was begun with, the oldest that any of its tokens comes from; null where the backend does not say.</summary>
+    public long? WeightsVersion { get; init; }
+}

@@ -13,15 +13,26 @@ public sealed class HuggingFaceBackend : IInferenceBackend
     /// <param name="model">The model; shared with a trainer, not owned.</param>
     /// <param name="tokenizer">For response text and stop strings.</param>
     /// <param name="maxConcurrency">Sequences decoded at once; more wait for a free slot.</param>
-    public HuggingFaceBackend(CausalLM model, ITokenizer tokenizer, int maxConcurrency = 128)
+    /// <param name="conversationBytes">
+    /// Most memory for finished conversations of one collection of rollouts, so that a prompt that continues one token for token computes only what is new of it; 0 for none.
+    /// The least recently used are forgotten, all when the weights change.
+    /// </param>
+    public HuggingFaceBackend(CausalLM model, ITokenizer tokenizer, int maxConcurrency = 128, long conversationBytes = 256 << 20)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxConcurrency, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(conversationBytes);
         this.model = model;
-        engine = new DecodeEngine(model, tokenizer, maxConcurrency);
+        engine = new DecodeEngine(model, tokenizer, maxConcurrency, conversationBytes);
     }
 
     /// <inheritdoc/>
     public int ContextLength => model.Config.ContextLength;
+
+    /// <inheritdoc/>
+    public bool IsRepeatable => true;
+
+    /// <inheritdoc/>
+    public BackendActivity? Activity => engine.Activity;
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<Generation>> GenerateAsync(IReadOnlyList<GenerationRequest> requests, CancellationToken cancellationToken = default)

@@ -6,6 +6,12 @@ public interface IInferenceBackend : IDisposable
     /// <summary>Longest sequence, prompt and response together, tokens.</summary>
     int ContextLength { get; }
 
+    /// <summary>Whether requests made behind an <see cref="AdmissionGate"/> are batched in a fixed order, so that a run repeats bit for bit.</summary>
+    bool IsRepeatable => false;
+
+    /// <summary>What it has computed so far; null where it does not say.</summary>
+    BackendActivity? Activity => null;
+
     /// <summary>Generates one response to each request, all at once, in the order asked.</summary>
     /// <exception cref="ArgumentException">A prompt is empty, longer than the context, or holds an id outside the vocabulary.</exception>
     Task<IReadOnlyList<Generation>> GenerateAsync(IReadOnlyList<GenerationRequest> requests, CancellationToken cancellationToken = default);

@@ -24,8 +24,9 @@ public sealed class InferenceModule : IDisposable
     /// <param name="model">The model; owned, shared with trainers.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="maxConcurrency">Sequences decoded at once.</param>
-    public InferenceModule(CausalLM model, ITokenizer tokenizer, int maxConcurrency = 128)
-        : this(new HuggingFaceBackend(model, tokenizer, maxConcurrency), tokenizer) => this.model = model;
+    /// <param name="conversationBytes">Most memory for finished conversations that may be continued; 0 for none. See <see cref="HuggingFaceBackend"/>.</param>
+    public InferenceModule(CausalLM model, ITokenizer tokenizer, int maxConcurrency = 128, long conversationBytes = 256 << 20)
+        : this(new HuggingFaceBackend(model, tokenizer, maxConcurrency, conversationBytes), tokenizer) => this.model = model;
 
     /// <summary>Where tokens come from.</summary>
     public IInferenceBackend Backend { get; }
@@ -69,9 +70,21 @@ public sealed class InferenceModule : IDisposable
             cancellationToken);
     }
 
-    /// <summary>Generates one response to each request, tokens in and tokens out.</summary>
-    public Task<IReadOnlyList<Generation>> GenerateAsync(IReadOnlyList<GenerationRequest> requests, CancellationToken cancellationToken = default) =>
-        Backend.GenerateAsync(requests, cancellationToken);
+    /// <summary>Longest sequence, prompt and response together, tokens: the backend's limit, or the current trajectory's where that is smaller.</summary>
+    public int ContextLength => Math.Min(Backend.ContextLength, AdmissionGate.Current?.MaxSequenceTokens ?? int.MaxValue);
+
+    /// <summary>Generates one response to each request, tokens in and tokens out; inside a rollout within the trajectory's token limits.</summary>
+    public async Task<IReadOnlyList<Generation>> GenerateAsync(IReadOnlyList<GenerationRequest> requests, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(requests);
+        if (AdmissionGate.Current is not { } trajectory)
+        {
+            return await Backend.GenerateAsync(requests, cancellationToken).ConfigureAwait(false);
+        }
+
+        using var _ = trajectory.Ask();
+        return await Backend.GenerateAsync(requests.Select(r => Within(trajectory, r)).ToArray(), cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>The response to a text, piece by piece as it is sampled; a piece never splits a character. Leaving the loop ends the generation.</summary>
     /// <param name="prompt">The text.</param>
@@ -136,7 +149,7 @@ public sealed class InferenceModule : IDisposable
         {
             try
             {
-                return (await Backend.GenerateAsync([request], left.Token).ConfigureAwait(false))[0];
+                return (await GenerateAsync([request], left.Token).ConfigureAwait(false))[0];
             }
             finally
             {
@@ -150,13 +163,19 @@ public sealed class InferenceModule : IDisposable
     /// <param name="responses">Ids to score.</param>
     /// <param name="options">Temperature, filters and penalty; null for the model's own distribution.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    public Task<float[][]> GetLogProbsAsync(
-        IReadOnlyList<int[]> prompts, IReadOnlyList<int[]> responses, SamplingOptions? options = null, CancellationToken cancellationToken = default) =>
-        Backend.GetLogProbsAsync(prompts, responses, options ?? new SamplingOptions(), cancellationToken);
+    public async Task<float[][]> GetLogProbsAsync(
+        IReadOnlyList<int[]> prompts, IReadOnlyList<int[]> responses, SamplingOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        using var _ = Ask();
+        return await Backend.GetLogProbsAsync(prompts, responses, options ?? new SamplingOptions(), cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>Logits of the token after each text, [B][V].</summary>
-    public Task<float[][]> GetLogitsAsync(IReadOnlyList<string> prompts, CancellationToken cancellationToken = default) =>
-        Backend.GetLogitsAsync(prompts.Select(p => Tokenizer.Encode(p, addSpecialTokens: true)).ToArray(), cancellationToken);
+    public async Task<float[][]> GetLogitsAsync(IReadOnlyList<string> prompts, CancellationToken cancellationToken = default)
+    {
+        using var _ = Ask();
+        return await Backend.GetLogitsAsync(prompts.Select(p => Tokenizer.Encode(p, addSpecialTokens: true)).ToArray(), cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>Writes model and tokenizer as a Hugging Face folder.</summary>
     /// <param name="folder">The folder, made if absent.</param>
@@ -175,6 +194,18 @@ public sealed class InferenceModule : IDisposable
 
     /// <summary>The stream of the next generation: the current trajectory's inside a rollout, otherwise numbered by call.</summary>
     internal RandomStream NextStream() => AdmissionGate.Current?.NextStream() ?? RandomStream.For(Seed, (ulong)Interlocked.Increment(ref calls));
+
+    private static AdmissionGate.Participant.Question Ask() => AdmissionGate.Current?.Ask() ?? default;
+
+    private static GenerationRequest Within(AdmissionGate.Participant trajectory, GenerationRequest request)
+    {
+        var most = Math.Min(trajectory.MaxNewTokens, trajectory.MaxSequenceTokens - request.PromptIds.Length);
+        return most >= request.Options.MaxNewTokens ? request
+            : most > 0 ? request with { Options = request.Options with { MaxNewTokens = most } }
+            : throw new ArgumentException(
+                $"The prompt of {request.PromptIds.Length} tokens leaves no room for a response within the trajectory's limit of {trajectory.MaxSequenceTokens} tokens. " +
+                $"Shorten it, or raise the limit (RolloutConfig.MaxSequenceTokens).");
+    }
 
     private static InferenceModule FromPretrained(string folder, string? device, int maxConcurrency)
     {

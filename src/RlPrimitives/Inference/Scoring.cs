@@ -70,13 +70,37 @@ internal static class Scoring
 
     public static float[][] NextTokenLogits(CausalLM model, IReadOnlyList<int[]> prompts)
     {
-        using var scope = NewDisposeScope();
-        using var _ = no_grad();
-        using var tokens = model.Pack(prompts);
-        using var attention = new PackedAttention(model.Config, tokens);
-        var last = tokens.Offsets.Select((offset, b) => (long)offset + tokens.Lengths[b] - 1).ToArray();
-        var hidden = model.HiddenForInference(tokens, attention).index_select(0, torch.tensor(last, device: model.Device));  // [B, D]
-        var logits = Tensors.ToArray(model.LogitsForInference(hidden));
-        return logits.Chunk(model.Config.VocabularySize).ToArray();
+        var result = new float[prompts.Count][];
+        var rows = Enumerable.Range(0, prompts.Count).OrderBy(i => prompts[i].Length).ToArray();
+        var vocabulary = model.Config.VocabularySize;
+        var most = (int)Math.Max(1, LogitsAtOnce / vocabulary);
+        for (var start = 0; start < rows.Length;)
+        {
+            var end = start;
+            for (var tokens = 0; end < rows.Length && (end == start || (end - start < most && tokens + prompts[rows[end]].Length <= TokensAtOnce)); end++)
+            {
+                tokens += prompts[rows[end]].Length;
+            }
+
+            Compute(rows[start..end]);
+            start = end;
+        }
+
+        return result;
+
+        void Compute(int[] batch)
+        {
+            using var scope = NewDisposeScope();
+            using var _ = no_grad();
+            using var tokens = model.Pack(Array.ConvertAll(batch, i => prompts[i]));
+            using var attention = new PackedAttention(model.Config, tokens);
+            var last = tokens.Offsets.Select((offset, b) => (long)offset + tokens.Lengths[b] - 1).ToArray();
+            var hidden = model.HiddenForInference(tokens, attention).index_select(0, torch.tensor(last, device: model.Device));  // [b, D]
+            var logits = model.LogitsForInference(hidden).cpu().contiguous();  // [b, V]
+            for (var b = 0; b < batch.Length; b++)
+            {
+                result[batch[b]] = Tensors.Floats(logits).Slice(b * vocabulary, vocabulary).ToArray();
+            }
+        }
     }
 }
