@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using Microsoft.Extensions.AI;
 using RlPrimitives.Inference;
 
 namespace RlPrimitives.Environments;
@@ -19,7 +21,7 @@ public abstract class BaseEnvironment(InferenceModule inference, IReadOnlyList<P
     public SamplingOptions Sampling { get; private set; } = sampling ?? new SamplingOptions();
 
     /// <summary>The same environment with other sampling: how an evaluation asks greedily.</summary>
-    public BaseEnvironment WithSampling(SamplingOptions sampling)
+    public virtual BaseEnvironment WithSampling(SamplingOptions sampling)
     {
         var copy = (BaseEnvironment)MemberwiseClone();
         copy.Sampling = sampling;
@@ -33,20 +35,29 @@ public abstract class BaseEnvironment(InferenceModule inference, IReadOnlyList<P
     public virtual async Task<State> StepAsync(State state, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(state);
-        var prompt = BuildPrompt(state);
-        if (!state.Turns.IsEmpty && prompt.Length >= Inference.Backend.ContextLength)
-        {
-            return state with { IsTruncated = true }; // a conversation out of room; a problem that never had room is an error
-        }
-
-        var turn = await GenerateAsync(prompt, cancellationToken).ConfigureAwait(false);
-        return await UpdateStateAsync(state.Append(turn), turn, cancellationToken).ConfigureAwait(false);
+        var asked = await RespondAsync(state, BuildPrompt(state), cancellationToken).ConfigureAwait(false);
+        return asked.IsOver ? asked : await UpdateStateAsync(asked, asked.Turns[^1], cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Ids of the next prompt. By default the problem's text first, afterwards everything so far, token for token.</summary>
-    public virtual int[] BuildPrompt(State state) => state.Turns.IsEmpty
-        ? Inference.Tokenizer.Encode(state.Problem.Prompt, addSpecialTokens: true)
-        : [.. state.Turns[^1].PromptIds, .. state.Turns[^1].TokenIds];
+    /// <summary>Ids of the next prompt. By default the problem's text first, afterwards everything so far and what was observed since, token for token.</summary>
+    public virtual int[] BuildPrompt(State state)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        return state.Turns.IsEmpty ? Inference.Tokenizer.Encode(state.Problem.Prompt, addSpecialTokens: true)
+            : [.. state.Turns[^1].PromptIds, .. state.Turns[^1].TokenIds, .. state.Observation];
+    }
+
+    /// <summary>
+    /// Ids by which messages follow the last turn, for <see cref="State.Observe"/>. By default their texts alone, a tool's result between &lt;tool_response&gt; marks; an
+    /// environment that talks in a chat format closes the response, renders the messages and opens the next response.
+    /// </summary>
+    /// <param name="state">A state with at least one turn.</param>
+    /// <param name="messages">What is said, in order.</param>
+    public virtual int[] EncodeMessages(State state, IReadOnlyList<Message> messages)
+    {
+        ArgumentNullException.ThrowIfNull(messages);
+        return Inference.Tokenizer.Encode(string.Concat(messages.Select(m => m.Role == ChatRole.Tool ? $"\n<tool_response>\n{m.Text}\n</tool_response>\n" : m.Text)));
+    }
 
     /// <summary>The state after an exchange.</summary>
     /// <param name="state">The state with <paramref name="turn"/> appended.</param>
@@ -54,11 +65,36 @@ public abstract class BaseEnvironment(InferenceModule inference, IReadOnlyList<P
     /// <param name="cancellationToken">Ends the wait.</param>
     public abstract ValueTask<State> UpdateStateAsync(State state, Turn turn, CancellationToken cancellationToken);
 
-    /// <summary>Samples one response with <see cref="Sampling"/>.</summary>
-    protected async Task<Turn> GenerateAsync(int[] promptIds, CancellationToken cancellationToken)
+    /// <summary>How the next response is sampled; null where a limit leaves no room for one. By default <see cref="Sampling"/>.</summary>
+    /// <param name="state">Where the episode stands.</param>
+    /// <param name="promptLength">Tokens of the next prompt.</param>
+    protected internal virtual SamplingOptions? SamplingFor(State state, int promptLength) => Sampling;
+
+    /// <summary>The state with one more response appended; truncated, without one, where a conversation has no room left. A problem that never had room is an error.</summary>
+    internal async Task<State> RespondAsync(State state, int[] prompt, CancellationToken cancellationToken)
     {
-        var request = new GenerationRequest(promptIds, Sampling, Inference.NextStream());
+        var options = SamplingFor(state, prompt.Length);
+        if (!state.Turns.IsEmpty && (options is null || prompt.Length >= Inference.ContextLength))
+        {
+            return state with { IsTruncated = true };
+        }
+
+        return state.Append(await GenerateAsync(prompt, options ?? Sampling, cancellationToken).ConfigureAwait(false));
+    }
+
+    /// <summary>Samples one response with <see cref="Sampling"/>.</summary>
+    protected Task<Turn> GenerateAsync(int[] promptIds, CancellationToken cancellationToken) => GenerateAsync(promptIds, Sampling, cancellationToken);
+
+    /// <summary>Samples one response.</summary>
+    protected async Task<Turn> GenerateAsync(int[] promptIds, SamplingOptions options, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var started = Stopwatch.GetTimestamp();
+        var request = new GenerationRequest(promptIds, options, Inference.NextStream());
         var g = (await Inference.GenerateAsync([request], cancellationToken).ConfigureAwait(false))[0];
-        return new Turn(g.PromptIds, g.TokenIds, g.LogProbs, g.Text, g.StopReason, Sampling.Temperature);
+        return new Turn(g.PromptIds, g.TokenIds, g.LogProbs, g.Text, g.StopReason, options.Temperature)
+        {
+            WeightsVersion = g.WeightsVersion, Seconds = Stopwatch.GetElapsedTime(started).TotalSeconds,
+        };
     }
 }

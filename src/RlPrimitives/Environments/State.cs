@@ -17,6 +17,9 @@ public sealed record State
     /// <summary>The exchanges so far, oldest first.</summary>
     public ImmutableArray<Turn> Turns { get; init; } = [];
 
+    /// <summary>Ids said after the last turn (a tool's result, the next question): the next prompt ends with them, and nothing of them is trained on.</summary>
+    public ImmutableArray<int> Observation { get; init; } = [];
+
     /// <summary>Whether the task ended by itself.</summary>
     public bool IsTerminated { get; init; }
 
@@ -34,6 +37,11 @@ public sealed record State
     public T? Get<T>()
         where T : class => Features.GetValueOrDefault(typeof(T)) as T;
 
-    /// <summary>The same state with one more exchange.</summary>
-    public State Append(Turn turn) => this with { Turns = Turns.Add(turn) };
+    /// <summary>The same state with one more exchange; what was observed before it is part of its prompt now.</summary>
+    public State Append(Turn turn) => this with { Turns = Turns.Add(turn), Observation = [] };
+
+    /// <summary>The same state with more said after the last turn; make the ids with <see cref="BaseEnvironment.EncodeMessages"/>.</summary>
+    /// <exception cref="InvalidOperationException">There is no turn yet: the first prompt is the environment's own.</exception>
+    public State Observe(params ReadOnlySpan<int> ids) => Turns.IsEmpty ? throw new InvalidOperationException("Nothing can be observed before the first turn; say it in the prompt.")
+        : this with { Observation = Observation.AddRange(ids) };
 }

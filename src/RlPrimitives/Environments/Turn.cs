@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using RlPrimitives.Inference;
 
 namespace RlPrimitives.Environments;
@@ -11,6 +12,15 @@ namespace RlPrimitives.Environments;
 /// <param name="Temperature">The temperature sampled at; the trainer's log-probs are taken at the same one.</param>
 public sealed record Turn(int[] PromptIds, int[] TokenIds, float[] LogProbs, string Text, StopReason StopReason, float Temperature)
 {
+    /// <summary>The tool calls that the response asked for, in order.</summary>
+    public ImmutableArray<ToolCall> ToolCalls { get; init; } = [];
+
+    /// <summary>Version of the weights that the response was begun with; null where the backend does not say.</summary>
+    public long? WeightsVersion { get; init; }
+
+    /// <summary>Wall time of the generation, including the wait for a place in the batch.</summary>
+    public double Seconds { get; init; }
+
     /// <summary>Whether the response was cut off by a limit.</summary>
     public bool IsCutOff => StopReason is StopReason.MaxNewTokens or StopReason.ContextLength;
 }
