@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using RlPrimitives.Environments;
 using RlPrimitives.Inference;
 
@@ -9,6 +9,7 @@ namespace RlPrimitives.Rollouts;
 /// <param name="config">How they are collected.</param>
 public sealed class RolloutManager(BaseEnvironment environment, RolloutConfig config)
 {
+    private readonly Lock sync = new();
     private ulong round;
     private long cursor;
     private (ulong Epoch, int[] Indices) order = (ulong.MaxValue, []);
@@ -16,100 +17,149 @@ public sealed class RolloutManager(BaseEnvironment environment, RolloutConfig co
     /// <summary>How rollouts are collected.</summary>
     public RolloutConfig Config => config;
 
+    /// <summary>Where it stands, between two collections; see <see cref="Restore"/>.</summary>
+    public RolloutState State
+    {
+        get
+        {
+            lock (sync)
+            {
+                return new RolloutState(round, cursor, config.Seed, environment.Problems.Count);
+            }
+        }
+    }
+
+    /// <summary>Goes on where another manager stood: the same problems follow, with the same random streams.</summary>
+    /// <param name="state">From a manager with the same seed and problems.</param>
+    /// <exception cref="ArgumentException">It belongs to another seed or another number of problems.</exception>
+    public void Restore(RolloutState state)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        if (state.Seed != config.Seed || state.Problems != environment.Problems.Count || state.Cursor < 0)
+        {
+            throw new ArgumentException(
+                $"The state is of seed {state.Seed}, {state.Problems} problems and cursor {state.Cursor}; this manager has seed {config.Seed} and {environment.Problems.Count} problems. " +
+                "Make it with the configuration and problems of the run that is resumed.", nameof(state));
+        }
+
+        lock (sync)
+        {
+            (round, cursor) = (state.Round, state.Cursor);
+        }
+    }
+
     /// <summary>Collects rollouts of the next problems of the environment, in an order shuffled anew each time all have been seen.</summary>
     /// <param name="count">Trajectories wanted: a multiple of the group size.</param>
     /// <param name="progress">Told of each finished trajectory.</param>
     /// <param name="cancellationToken">Ends the collection; nothing is left running.</param>
-    public Task<RolloutBatch> CollectAsync(int count, IProgress<RolloutProgress>? progress = null, CancellationToken cancellationToken = default)
+    public Task<RolloutBatch> CollectAsync(int count, IProgress<RolloutProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        CollectAsync(NextProblems(count), progress, cancellationToken);
+
+    /// <summary>Collects a group of rollouts of each given problem.</summary>
+    /// <param name="problems">P problems.</param>
+    /// <param name="progress">Told of each finished trajectory.</param>
+    /// <param name="cancellationToken">Ends the collection; nothing is left running. An environment that ignores it is left behind after five seconds, unable to ask the model.</param>
+    /// <returns>P·G trajectories, ordered by group and member. A failed one is among them, with what was thrown.</returns>
+    public async Task<RolloutBatch> CollectAsync(
+        IReadOnlyList<Problem> problems, IProgress<RolloutProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(problems);
+        var started = config.Time.GetTimestamp();
+        var before = environment.Inference.Backend.Activity;
+        var all = new List<Finished>();
+        var done = 0;
+        var collection = new Collection(environment, config, NextRound(), problems, attempt =>
+        {
+            lock (all)
+            {
+                all.Add(attempt);
+            }
+
+            if (attempt.IsFinal)
+            {
+                progress?.Report(new RolloutProgress(Interlocked.Increment(ref done), problems.Count * config.GroupSize));
+            }
+        });
+        await collection.RunAsync(cancellationToken).ConfigureAwait(false);
+
+        var ordered = all.OrderBy(f => (f.Trajectory.Group, f.Trajectory.Member, f.Trajectory.Attempt)).ToArray();
+        var trajectories = ordered.Where(f => f.IsFinal).Select(f => f.Trajectory).ToArray();
+        var retried = ordered.Where(f => !f.IsFinal).Select(f => f.Trajectory).ToArray();
+        var seconds = config.Time.GetElapsedTime(started).TotalSeconds;
+        var activity = environment.Inference.Backend.Activity is { } now && before is { } then ? now.Since(then) : (BackendActivity?)null;
+        return new RolloutBatch(
+            trajectories,
+            RolloutStatistics.Of(trajectories, seconds, retried.Length),
+            new RolloutTimings(seconds, collection.Places, Array.ConvertAll(ordered, f => f.Timing), activity),
+            retried);
+    }
+
+    /// <summary>Rollouts of the next problems, each as soon as it is finished. Leaving the loop ends the others.</summary>
+    /// <remarks>
+    /// With <see cref="RolloutConfig.Deterministic"/> (and a backend that repeats) the order repeats too: those that finish between two decode steps come in
+    /// order of group and member, and the model waits while the caller works on them, so even a caller that trains the model inside the loop repeats bit for bit.
+    /// Without it, each comes at once and the model goes on meanwhile.
+    /// </remarks>
+    /// <param name="count">Trajectories wanted: a multiple of the group size.</param>
+    /// <param name="cancellationToken">Ends the stream; nothing is left running.</param>
+    public IAsyncEnumerable<Trajectory> StreamAsync(int count, CancellationToken cancellationToken = default) => StreamAsync(NextProblems(count), cancellationToken);
+
+    /// <summary>A group of rollouts of each given problem, each trajectory as soon as it is finished; as <see cref="StreamAsync(int, CancellationToken)"/>.</summary>
+    /// <param name="problems">P problems.</param>
+    /// <param name="cancellationToken">Ends the stream; nothing is left running.</param>
+    public IAsyncEnumerable<Trajectory> StreamAsync(IReadOnlyList<Problem> problems, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(problems);
+        return TrajectoryStream.RunAsync(report => new Collection(environment, config, NextRound(), problems, report), config.Deterministic, cancellationToken);
+    }
+
+    /// <summary>Rollouts of the next problems, each group as soon as its last member is finished; otherwise as <see cref="StreamAsync(int, CancellationToken)"/>.</summary>
+    /// <param name="count">Trajectories wanted: a multiple of the group size.</param>
+    /// <param name="cancellationToken">Ends the stream; nothing is left running.</param>
+    public IAsyncEnumerable<RolloutGroup> StreamGroupsAsync(int count, CancellationToken cancellationToken = default)
+    {
+        var problems = NextProblems(count);
+        return GroupsAsync(problems, cancellationToken);
+    }
+
+    private async IAsyncEnumerable<RolloutGroup> GroupsAsync(IReadOnlyList<Problem> problems, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var open = new Dictionary<int, List<Trajectory>>();
+        await foreach (var trajectory in StreamAsync(problems, cancellationToken).ConfigureAwait(false))
+        {
+            if (!open.TryGetValue(trajectory.Group, out var members))
+            {
+                open[trajectory.Group] = members = [];
+            }
+
+            members.Add(trajectory);
+            if (members.Count == config.GroupSize)
+            {
+                open.Remove(trajectory.Group);
+                yield return new RolloutGroup(trajectory.Group, members.OrderBy(t => t.Member).ToArray());
+            }
+        }
+    }
+
+    private ulong NextRound()
+    {
+        lock (sync)
+        {
+            return round++;
+        }
+    }
+
+    private Problem[] NextProblems(int count)
     {
         if (count < 1 || count % config.GroupSize != 0)
         {
             throw new ArgumentOutOfRangeException(nameof(count), count, $"The number of trajectories must be a positive multiple of the group size, {config.GroupSize}.");
         }
 
-        var problems = Enumerable.Range(0, count / config.GroupSize).Select(_ => NextProblem()).ToArray();
-        return CollectAsync(problems, progress, cancellationToken);
-    }
-
-    /// <summary>Collects a group of rollouts of each given problem.</summary>
-    /// <param name="problems">P problems.</param>
-    /// <param name="progress">Told of each finished trajectory.</param>
-    /// <param name="cancellationToken">Ends the collection; nothing is left running.</param>
-    /// <returns>P·G trajectories, ordered by group and member. A failed one is among them, with what was thrown.</returns>
-    public async Task<RolloutBatch> CollectAsync(
-        IReadOnlyList<Problem> problems, IProgress<RolloutProgress>? progress = null, CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(problems);
-        var started = Stopwatch.GetTimestamp();
-        var thisRound = round++;
-        var total = problems.Count * config.GroupSize;
-        var trajectories = new Trajectory[total];
-        var gate = new AdmissionGate(config.Deterministic);
-        int next = 0, finished = 0;
-        var sync = new Lock();
-        while (next < total)
+        lock (sync)
         {
-            var places = Math.Min(config.NumParallel, total - next);
-            // All participants enter before the first one runs: the backend must not start on half of them.
-            var first = Enumerable.Range(0, places).Select(_ => Take()).ToArray();
-            await Task.WhenAll(first.Select(place => Task.Run(() => WorkAsync(place), CancellationToken.None))).ConfigureAwait(false);
-            cancellationToken.ThrowIfCancellationRequested();
+            return Enumerable.Range(0, count / config.GroupSize).Select(_ => NextProblem()).ToArray();
         }
-
-        return new RolloutBatch(trajectories, Statistics(trajectories, Stopwatch.GetElapsedTime(started).TotalSeconds));
-
-        (int Index, AdmissionGate.Participant Participant)? Take()
-        {
-            lock (sync)
-            {
-                if (next >= total || cancellationToken.IsCancellationRequested)
-                {
-                    return null;
-                }
-
-                var index = next++;
-                var stream = RandomStream.For(config.Seed, thisRound, (ulong)(index / config.GroupSize), (ulong)(index % config.GroupSize));
-                return (index, gate.Enter(index, stream));
-            }
-        }
-
-        async Task WorkAsync((int Index, AdmissionGate.Participant Participant)? place)
-        {
-            while (place is { } p)
-            {
-                using var leaves = p.Participant; // whatever happens: the others wait for it
-                trajectories[p.Index] = await p.Participant.Run(() => RunAsync(problems[p.Index / config.GroupSize], p.Index, cancellationToken)).ConfigureAwait(false);
-                progress?.Report(new RolloutProgress(Interlocked.Increment(ref finished), total));
-                // The successor enters before this one leaves, so that the gate never looks quiet between them.
-                place = config.MaintainParallelCount ? Take() : null;
-            }
-        }
-    }
-
-    private async Task<Trajectory> RunAsync(Problem problem, int index, CancellationToken cancellationToken)
-    {
-        var (group, member) = (index / config.GroupSize, index % config.GroupSize);
-        var state = new State(problem);
-        try
-        {
-            state = environment.Reset(problem);
-            for (var step = 0; step < config.MaxSteps && !state.IsOver; step++)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                state = await environment.StepAsync(state, cancellationToken).ConfigureAwait(false);
-            }
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            return new Trajectory(problem, group, member, state.Turns, TrajectoryStatus.Truncated); // CollectAsync throws once all have ended
-        }
-        catch (Exception e)
-        {
-            // Whatever an environment throws fails this trajectory, which is data, and not the batch.
-            return new Trajectory(problem, group, member, state.Turns, TrajectoryStatus.Failed, $"{e.GetType().Name}: {e.Message}");
-        }
-
-        return new Trajectory(problem, group, member, state.Turns, state.IsTerminated ? TrajectoryStatus.Terminated : TrajectoryStatus.Truncated);
     }
 
     private Problem NextProblem()
@@ -135,21 +185,5 @@ public sealed class RolloutManager(BaseEnvironment environment, RolloutConfig co
         }
 
         return indices;
-    }
-
-    private static RolloutStatistics Statistics(Trajectory[] all, double seconds)
-    {
-        var usable = all.Where(t => t.IsUsable).ToArray();
-        return new RolloutStatistics(
-            all.Length,
-            all.Count(t => t.Status == TrajectoryStatus.Terminated),
-            all.Count(t => t.Status == TrajectoryStatus.Truncated),
-            all.Count(t => t.Status == TrajectoryStatus.Failed),
-            all.Sum(t => t.Turns.Length),
-            all.Sum(t => t.Turns.IsEmpty ? 0 : t.Turns[0].PromptIds.Length),
-            all.Sum(t => t.ResponseTokens),
-            usable.Length == 0 ? 0 : usable.Average(t => (double)t.ResponseTokens),
-            usable.Length == 0 ? 0 : usable.Max(t => t.ResponseTokens),
-            seconds);
     }
 }

@@ -12,7 +12,7 @@ public enum TrajectoryStatus
     /// <summary>A limit (steps, tokens, context) ended it first.</summary>
     Truncated,
 
-    /// <summary>The environment or a tool threw; the trajectory is data, outside every baseline.</summary>
+    /// <summary>The environment or a tool threw, or ran out of time; the trajectory is data, outside every baseline.</summary>
     Failed,
 }
 
@@ -25,6 +25,9 @@ public enum TrajectoryStatus
 /// <param name="Error">What was thrown, where <paramref name="Status"/> is <see cref="TrajectoryStatus.Failed"/>.</param>
 public sealed record Trajectory(Problem Problem, int Group, int Member, ImmutableArray<Turn> Turns, TrajectoryStatus Status, string? Error = null)
 {
+    /// <summary>Earlier attempts that were given up for this one (<see cref="RolloutConfig.Retry"/>).</summary>
+    public int Attempt { get; init; }
+
     /// <summary>The text of the last turn; empty where there is none.</summary>
     public string Response => Turns.IsDefaultOrEmpty ? "" : Turns[^1].Text;
 
@@ -33,4 +36,7 @@ public sealed record Trajectory(Problem Problem, int Group, int Member, Immutabl
 
     /// <summary>Whether the trajectory may be scored and trained on.</summary>
     public bool IsUsable => Status != TrajectoryStatus.Failed && ResponseTokens > 0;
+
+    /// <summary>Oldest version of the weights that any of its turns was begun with; null where none says.</summary>
+    public long? WeightsVersion => Turns.IsDefaultOrEmpty ? null : Turns.Min(t => t.WeightsVersion);
 }
