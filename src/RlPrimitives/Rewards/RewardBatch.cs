@@ -15,6 +15,12 @@ public sealed record RewardBatch(float?[] Totals, IReadOnlyDictionary<string, fl
     /// </summary>
     public double? Hypervolume { get; init; }
 
+    /// <summary>
+    /// Mean over the groups of the hypervolume of each group's members: what is attained on a typical problem, where one easy problem cannot stand for all. Units and conditions as
+    /// for <see cref="Hypervolume"/>.
+    /// </summary>
+    public double? GroupHypervolume { get; init; }
+
     /// <summary>Mean of each objective over those that did not abstain; NaN where all did.</summary>
     public IReadOnlyDictionary<string, double> ObjectiveMeans() => Objectives.ToDictionary(
         o => o.Key, o => o.Value.Any(v => v is not null) ? o.Value.Where(v => v is not null).Average(v => (double)v!.Value) : double.NaN);

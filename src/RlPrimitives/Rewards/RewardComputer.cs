@@ -72,24 +72,27 @@ public sealed class RewardComputer : IRewardComputer
         var (columns, failures) = await new Scoring(Array.ConvertAll(objectives, o => o.Objective), options).ScoreAsync(trajectories, cancellationToken).ConfigureAwait(false);
         var names = Array.ConvertAll(objectives, o => o.Objective.Name);
         var scores = new ScoreTable([.. trajectories.Select(t => t.Group)], names, Array.ConvertAll(objectives, o => o.Weight), columns);
+        var (ofBatch, ofGroups) = Hypervolume(scores);
         return new RewardBatch(method.Rewards(scores), names.Zip(columns).ToDictionary(p => p.First, p => p.Second), method)
         {
             Failures = names.Zip(failures).ToDictionary(p => p.First, p => p.Second),
-            Hypervolume = Hypervolume(scores),
+            Hypervolume = ofBatch,
+            GroupHypervolume = ofGroups,
         };
     }
 
-    private double? Hypervolume(ScoreTable scores)
+    private (double? OfBatch, double? OfGroups) Hypervolume(ScoreTable scores)
     {
         var counted = Enumerable.Range(0, objectives.Length).Where(k => scores.Weights[k] != 0).ToArray();
         if (options.ReferencePoint is not { } reference || counted.Length < 2)
         {
-            return null;
+            return (null, null);
         }
 
-        var points = scores.Scored().Where(i => Array.TrueForAll(counted, k => scores.Columns[k][i] is not null))
-            .Select(i => Array.ConvertAll(counted, k => Oriented(k, scores.Columns[k][i]!.Value))).ToArray();
-        return Pareto.Hypervolume(points, Array.ConvertAll(counted, k => Oriented(k, reference[k])));
+        var origin = Array.ConvertAll(counted, k => Oriented(k, reference[k]));
+        var groups = scores.Scored().Where(i => Array.TrueForAll(counted, k => scores.Columns[k][i] is not null))
+            .GroupBy(i => scores.Groups[i], i => Array.ConvertAll(counted, k => Oriented(k, scores.Columns[k][i]!.Value))).Select(g => g.ToArray()).ToArray();
+        return (Pareto.Hypervolume([.. groups.SelectMany(g => g)], origin), groups.Length == 0 ? 0 : groups.Average(g => Pareto.Hypervolume(g, origin)));
 
         double Oriented(int objective, float score) => MathF.Sign(scores.Weights[objective]) * (double)score;
     }

@@ -29,6 +29,22 @@ public class RewardScoringTests
     }
 
     [Fact]
+    public async Task Volumes_are_of_the_batch_and_of_its_groups_on_average()
+    {
+        // Lengths 1 and 3 in the first group, 2 in the second; "a" is right. Over the corner (wrong, 4 long): 1·(4 − 1) for "a", 0 for what is wrong.
+        var computer = new RewardComputer(new RewardOptions { ReferencePoint = [0, -4] }, (new Contains("a"), 1), (new Letters(), 1));
+        var scored = await computer.ComputeRewardsAsync(Scored.Groups(["a", "bbb"], ["bb", "bb"]));
+        Assert.Equal((3, 1.5), (scored.Hypervolume, scored.GroupHypervolume));
+    }
+
+    private sealed record Letters : IObjective
+    {
+        public string Name => "letters";
+
+        public ValueTask<float?> ScoreAsync(Trajectory trajectory, CancellationToken cancellationToken) => ValueTask.FromResult<float?>(-trajectory.Response.Length);
+    }
+
+    [Fact]
     public async Task Scores_stand_in_the_trajectories_order_whichever_comes_first()
     {
         var answers = Enumerable.Range(0, 6).Select(_ => new TaskCompletionSource<float?>()).ToArray();
