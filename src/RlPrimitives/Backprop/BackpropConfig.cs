@@ -1,37 +1,26 @@
 namespace RlPrimitives.Backprop;
 
-/// <summary>How the model is updated.</summary>
+/// <summary>How gradients become weights: the machinery of an update. What is minimised is <see cref="UpdateConfig"/>.</summary>
 public sealed record BackpropConfig
 {
-    /// <summary>Step size of the optimizer.</summary>
+    /// <summary>Step size of the optimizer, unless there is a <see cref="Schedule"/>.</summary>
     public double LearningRate
     {
         get;
         init => field = value > 0 && double.IsFinite(value) ? value : throw new ArgumentOutOfRangeException(nameof(LearningRate), value, "LearningRate must be finite and above 0.");
     } = 1e-6;
 
+    /// <summary>The learning rate of each optimizer step, counted from 1; null for a constant one.</summary>
+    public LearningRateSchedule? Schedule { get; init; }
+
     /// <summary>Coefficients of AdamW.</summary>
     public AdamWOptions Optimizer { get; init; } = new();
 
-    /// <summary>Gradients are scaled down to this global L2 norm.</summary>
+    /// <summary>Gradients are scaled down to this global L2 norm; those of a value model apart.</summary>
     public double MaxGradientNorm
     {
         get;
         init => field = value > 0 ? value : throw new ArgumentOutOfRangeException(nameof(MaxGradientNorm), value, "MaxGradientNorm must be above 0 (infinity for none).");
-    } = 1;
-
-    /// <summary>Passes over a batch.</summary>
-    public int Epochs
-    {
-        get;
-        init => field = value >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(Epochs), value, "Epochs must be at least 1.");
-    } = 1;
-
-    /// <summary>Optimizer steps of one pass: the batch is dealt into this many parts.</summary>
-    public int MiniBatches
-    {
-        get;
-        init => field = value >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(MiniBatches), value, "MiniBatches must be at least 1.");
     } = 1;
 
     /// <summary>Tokens computed at once; memory only, the result equals one big batch.</summary>
@@ -41,30 +30,39 @@ public sealed record BackpropConfig
         init => field = value >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(MicroBatchTokens), value, "MicroBatchTokens must be at least 1.");
     } = 4096;
 
-    /// <summary>ε_low of the clipped ratio.</summary>
-    public double ClipLow
-    {
-        get;
-        init => field = value is >= 0 and <= 1 ? value : throw new ArgumentOutOfRangeException(nameof(ClipLow), value, "ClipLow must be in [0, 1].");
-    } = 0.2;
+    /// <summary>Whether each layer is computed again in the backward pass instead of being remembered: less memory, about a third more time, the same gradients.</summary>
+    public bool CheckpointActivations { get; init; }
 
-    /// <summary>ε_high of the clipped ratio.</summary>
-    public double ClipHigh
-    {
-        get;
-        init => field = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(ClipHigh), value, "ClipHigh must be at least 0.");
-    } = 0.2;
+    /// <summary>What the KL penalty measures from; null for the model without LoRA where it has adapters, else a frozen copy.</summary>
+    public ReferenceMode? Reference { get; init; }
 
-    /// <summary>β, weight of the k3 penalty towards the frozen reference; 0 keeps no reference.</summary>
-    public double KlCoefficient
+    /// <summary>A value estimate beside the policy, as PPO needs it; null for none.</summary>
+    public ValueConfig? Value { get; init; }
+
+    /// <summary>Where a refused batch is written; null for a folder of the system's temporary one.</summary>
+    public string? FaultFolder { get; init; }
+
+    /// <summary>Seed of the order in which a batch is dealt into mini-batches, and of a value head's weights.</summary>
+    public ulong Seed { get; init; }
+}
+
+/// <summary>How values are estimated.</summary>
+public sealed record ValueConfig
+{
+    /// <summary>Whether the value head has a copy of the model below it; otherwise it reads the policy's own features, and both train them.</summary>
+    public bool SeparateTrunk { get; init; }
+
+    /// <summary>Features of the head's hidden layer; 0 for a linear head.</summary>
+    public int HiddenWidth
     {
         get;
-        init => field = value >= 0 && double.IsFinite(value) ? value : throw new ArgumentOutOfRangeException(nameof(KlCoefficient), value, "KlCoefficient must be finite and at least 0.");
+        init => field = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(HiddenWidth), value, "HiddenWidth must be at least 0.");
     }
 
-    /// <summary>How per-token losses are averaged.</summary>
-    public LossAverage Average { get; init; } = LossAverage.Token;
-
-    /// <summary>Seed of the order in which a batch is dealt into mini-batches.</summary>
-    public ulong Seed { get; init; }
+    /// <summary>Step size of the head (and its separate trunk) as a multiple of the policy's; above 0. verl's default is 10.</summary>
+    public double LearningRateFactor
+    {
+        get;
+        init => field = value > 0 && double.IsFinite(value) ? value : throw new ArgumentOutOfRangeException(nameof(LearningRateFactor), value, "LearningRateFactor must be finite and above 0.");
+    } = 1;
 }

@@ -1,34 +1,42 @@
 using RlPrimitives.Inference;
 using RlPrimitives.Models;
-using RlPrimitives.Models.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace RlPrimitives.Backprop;
 
-/// <summary>Owns what an update needs beside the model: the optimizer and the frozen reference. Computes on <see cref="CausalLM.Executor"/>.</summary>
-public sealed class BackpropModule : IDisposable
+/// <summary>Owns what an update needs beside the model: optimizer, reference, value model. Computes on <see cref="CausalLM.Executor"/>.</summary>
+public sealed partial class BackpropModule : IDisposable
 {
     private readonly AdamW optimizer;
-    private readonly CausalLM? reference;
+    private readonly ValueModel? valueModel;
+    private readonly AdamW? valueOptimizer;
+    private readonly Lock referenceLock = new();
+    private ReferenceModel? reference;
+    private AdaptiveKlCoefficient? adaptiveKl;
     private ulong updates;
+    private int optimizerSteps;
 
-    /// <summary>Prepares to train all weights of a model.</summary>
+    /// <summary>Prepares to train a model: its LoRA adapters where it has any, else all its weights.</summary>
     /// <param name="model">The model; not owned, usually shared with an inference module.</param>
-    /// <param name="config">How it is updated. With a KL coefficient a frozen copy of the model is kept as the reference.</param>
+    /// <param name="config">How it is updated.</param>
     public BackpropModule(CausalLM model, BackpropConfig config)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(config);
         Model = model;
         Config = config;
-        foreach (var (_, parameter) in model.Parameters)
+        foreach (var (_, parameter) in model.TrainableParameters)
         {
             parameter.requires_grad_(true);
         }
 
-        optimizer = TensorThread.RunOnce(() => new AdamW(model.Parameters.Select(p => p.Parameter).ToArray(), config.Optimizer));
-        reference = config.KlCoefficient > 0 ? model.Clone() : null;
+        optimizer = TensorThread.RunOnce(() => new AdamW([new ParameterGroup(model.TrainableParameters)], config.Optimizer));
+        if (config.Value is { } value)
+        {
+            valueModel = new ValueModel(model, value, config.Seed);
+            valueOptimizer = TensorThread.RunOnce(() => new AdamW([new ParameterGroup(valueModel.Parameters)], config.Optimizer));
+        }
     }
 
     /// <summary>The model trained.</summary>
@@ -37,33 +45,78 @@ public sealed class BackpropModule : IDisposable
     /// <summary>How it is updated.</summary>
     public BackpropConfig Config { get; }
 
+    /// <summary>Whether there is a value estimate to train.</summary>
+    public bool HasValues => valueModel is not null;
+
     /// <summary>Group-relative advantages; see <see cref="Backprop.Advantages.GroupRelative(ReadOnlySpan{float?}, AdvantageNormalization, double)"/>.</summary>
     public static float[] ComputeAdvantages(ReadOnlySpan<float?> rewards, AdvantageNormalization normalization = AdvantageNormalization.GroupDeviation) =>
         Advantages.GroupRelative(rewards, normalization);
 
-    /// <summary>Updates the model on a batch with the clipped policy loss and, if there is a reference, the k3 penalty.</summary>
+    /// <summary>The clipped loss of tokens, for a look in a cell; see <see cref="PolicyLoss.Clipped(Tensor, Tensor, Tensor, ClipRange)"/>.</summary>
+    /// <param name="logProbs">lp, nats, [M].</param>
+    /// <param name="oldLogProbs">old, nats, [M].</param>
+    /// <param name="advantages">A, [M].</param>
+    /// <param name="range">Bounds of the ratio; null for 1 ± 0.2.</param>
+    /// <returns>[M], to be minimised.</returns>
+    /// <exception cref="ArgumentException">The lengths differ.</exception>
+    public static float[] ComputePpoLoss(float[] logProbs, float[] oldLogProbs, float[] advantages, ClipRange? range = null) => TensorThread.RunOnce(() =>
+    {
+        using var scope = NewDisposeScope();
+        return Tensors.ToArray(PolicyLoss.Clipped(tensor(logProbs), tensor(oldLogProbs), tensor(advantages), range ?? ClipRange.Ppo));
+    });
+
+    /// <summary>Updates the model on a batch.</summary>
     /// <param name="rows">The sequences; at least one trained token each.</param>
+    /// <param name="update">What is minimised and in how many steps; null for <see cref="UpdateConfig.Grpo"/>.</param>
     /// <param name="cancellationToken">Ends the update between two optimizer steps; the model stays usable.</param>
     /// <returns>What was measured.</returns>
+    /// <exception cref="ArgumentException">A row does not fit, or lacks the returns that a value model is trained towards.</exception>
     /// <exception cref="NonFiniteUpdateException">A loss or gradient was not finite; that step was not taken.</exception>
-    public Task<UpdateStatistics> UpdateAsync(IReadOnlyList<TrainingRow> rows, CancellationToken cancellationToken = default)
+    public async Task<UpdateStatistics> UpdateAsync(IReadOnlyList<TrainingRow> rows, UpdateConfig? update = null, CancellationToken cancellationToken = default)
     {
+        update ??= UpdateConfig.Grpo;
         CheckRows(rows);
-        var update = updates++;
-        return Model.Executor.RunAsync(() =>
+        rows = await WithReferenceAsync(rows, update).ConfigureAwait(false);
+        var number = updates++;
+        var klCoefficient = KlCoefficient(update);
+        var result = await Model.Executor.RunAsync(() =>
         {
             var measured = new UpdateMeter();
-            for (var epoch = 0; epoch < Config.Epochs; epoch++)
+            var learningRate = Steps(rows, update, number, klCoefficient, measured, cancellationToken);
+            reference?.AfterUpdate();
+            return measured.Result(rows.Sum(r => r.Trained.Length), learningRate);
+        }).ConfigureAwait(false);
+        result = result with { KlCoefficient = klCoefficient, KlEstimator = update.Kl.Estimator, ExplainedVariance = ExplainedVariance(rows) };
+        Adapt(update, rows);
+        return result;
+    }
+
+    /// <summary>What an update would measure on a batch, without taking a step.</summary>
+    /// <inheritdoc cref="UpdateAsync"/>
+    public async Task<UpdateStatistics> ComputeLossAsync(IReadOnlyList<TrainingRow> rows, UpdateConfig? update = null)
+    {
+        update ??= UpdateConfig.Grpo;
+        CheckRows(rows);
+        rows = await WithReferenceAsync(rows, update).ConfigureAwait(false);
+        var klCoefficient = KlCoefficient(update);
+        var result = await Model.Executor.RunAsync(() =>
+        {
+            using var _ = no_grad();
+            var measured = new UpdateMeter();
+            measured.Begin();
+            foreach (var batch in MicroBatch.Deal(Model, rows, update.Average, Config.MicroBatchTokens))
             {
-                foreach (var miniBatch in DealMiniBatches(rows, RandomStream.For(Config.Seed, update, (ulong)epoch)))
+                using (batch)
                 {
-                    cancellationToken.ThrowIfCancellationRequested();
-                    OptimizerStep(miniBatch, PolicyLossOf, Config.LearningRate, measured);
+                    using var scope = NewDisposeScope();
+                    measured.Add(batch, PolicyTerms.Of(batch, Model, valueModel, update, klCoefficient), update.Loss);
                 }
             }
 
-            return measured.Result(rows.Sum(r => r.Trained.Length), Config.LearningRate);
-        });
+            measured.Step(double.NaN, double.NaN);
+            return measured.Result(rows.Sum(r => r.Trained.Length), 0) with { OptimizerSteps = 0 };
+        }).ConfigureAwait(false);
+        return result with { KlCoefficient = klCoefficient, KlEstimator = update.Kl.Estimator, ExplainedVariance = ExplainedVariance(rows) };
     }
 
     /// <summary>Updates the model once to make the trained tokens more likely (cross-entropy); advantages and old log-probs play no part.</summary>
@@ -76,8 +129,9 @@ public sealed class BackpropModule : IDisposable
         return Model.Executor.RunAsync(() =>
         {
             var measured = new UpdateMeter();
-            OptimizerStep(rows, CrossEntropyOf, learningRate ?? Config.LearningRate, measured);
-            return measured.Result(rows.Sum(r => r.Trained.Length), learningRate ?? Config.LearningRate);
+            var rate = learningRate ?? NextLearningRate();
+            OptimizerStep(rows, LossAverage.Token, CrossEntropyOf, null, rate, measured, IndexOf(rows));
+            return measured.Result(rows.Sum(r => r.Trained.Length), rate);
         });
     }
 
@@ -85,26 +139,36 @@ public sealed class BackpropModule : IDisposable
     public Task<float[][]> ComputeLogProbsAsync(IReadOnlyList<TrainingRow> rows)
     {
         CheckRows(rows);
+        return Model.Executor.RunAsync(() => MicroBatch.PerRow(Model, rows, Config.MicroBatchTokens, batch => PolicyTerms.LogProbsOf(Model, batch)));
+    }
+
+    /// <summary>Log-probs of the trained tokens of each row under the reference, nats; makes the reference where there is none yet.</summary>
+    public Task<float[][]> ComputeReferenceLogProbsAsync(IReadOnlyList<TrainingRow> rows)
+    {
+        CheckRows(rows);
+        var model = PrepareReference();
+        return Model.Executor.RunAsync(() => model.LogProbs(rows, Config.MicroBatchTokens));
+    }
+
+    /// <summary>Values of the trained tokens of each row: the return expected before each was sampled.</summary>
+    /// <exception cref="InvalidOperationException">There is no value model.</exception>
+    public Task<float[][]> ComputeValuesAsync(IReadOnlyList<TrainingRow> rows)
+    {
+        CheckRows(rows);
+        var values = valueModel ?? throw new InvalidOperationException("There is no value model: set BackpropConfig.Value.");
+        return Model.Executor.RunAsync(() => MicroBatch.PerRow(Model, rows, Config.MicroBatchTokens, batch =>
+            values.Values(batch, values.Config.SeparateTrunk ? batch.Advantages : PolicyTerms.HiddenAtPlaces(Model, batch))));
+    }
+
+    /// <summary>Makes the reference take the policy's weights as they are now; makes it where there is none yet.</summary>
+    /// <exception cref="InvalidOperationException">The reference is the model without its adapters, and has no weights of its own.</exception>
+    public Task UpdateReferenceModelAsync()
+    {
+        var model = PrepareReference();
         return Model.Executor.RunAsync(() =>
         {
-            using var _ = no_grad();
-            var result = new Dictionary<TrainingRow, float[]>(ReferenceEqualityComparer.Instance);
-            foreach (var batch in MicroBatch.Deal(Model, rows, Config.Average, Config.MicroBatchTokens))
-            {
-                using (batch)
-                {
-                    using var scope = NewDisposeScope();
-                    var all = Tensors.ToArray(LogProbsAndEntropy(Model, batch, withEntropy: false)[0]);
-                    var at = 0;
-                    foreach (var row in batch.Rows)
-                    {
-                        result[row] = all.AsSpan(at, row.Trained.Length).ToArray();
-                        at += row.Trained.Length;
-                    }
-                }
-            }
-
-            return rows.Select(r => result[r]).ToArray();
+            model.Renew();
+            return true;
         });
     }
 
@@ -112,75 +176,70 @@ public sealed class BackpropModule : IDisposable
     public void Dispose()
     {
         optimizer.Dispose();
+        valueOptimizer?.Dispose();
+        valueModel?.Dispose();
         reference?.Dispose();
     }
 
-    private static Tensor LogProbsAndEntropy(CausalLM model, MicroBatch batch, bool withEntropy)
+    /// <summary>The reference, made when it is first asked for.</summary>
+    internal ReferenceModel PrepareReference()
     {
-        var hidden = AtenOperators.Embedding(model.Hidden(batch.Tokens), batch.Places);  // [M, D] only where something is predicted
-        return TokenLogProbs.Compute(hidden, model.HeadWeight, batch.Targets, batch.Temperature, withEntropy);  // [2, M]
+        lock (referenceLock)
+        {
+            return reference ??= new ReferenceModel(Model, Config.Reference ?? (Model.Lora is null ? ReferenceMode.FrozenCopy : ReferenceMode.WithoutLora));
+        }
     }
 
-    private Tensor PolicyLossOf(MicroBatch batch, UpdateMeter measured)
-    {
-        var computed = LogProbsAndEntropy(Model, batch, withEntropy: true);  // [2, M]
-        var logProbs = computed[0];  // [M]
-        var perToken = PolicyLoss.Clipped(logProbs, batch.OldLogProbs, batch.Advantages, Config.ClipLow, Config.ClipHigh);  // [M]
-        Tensor? kl = null;
-        if (reference is not null)
-        {
-            Tensor referenceLogProbs;
-            using (no_grad())
-            {
-                referenceLogProbs = LogProbsAndEntropy(reference, batch, withEntropy: false)[0];  // [M]
-            }
+    /// <summary>β of the next update.</summary>
+    internal double KlCoefficient(UpdateConfig update) =>
+        update.Kl is { Target: not null, Coefficient: > 0 } && adaptiveKl is not null ? adaptiveKl.Coefficient : update.Kl.Coefficient;
 
-            kl = Kl.K3(logProbs, referenceLogProbs);  // [M]
-            perToken = perToken + (Config.KlCoefficient * kl);  // [M]
+    private static double ExplainedVariance(IReadOnlyList<TrainingRow> rows) => rows.All(r => r.OldValues is not null && r.Returns is not null)
+        ? ValueLoss.ExplainedVariance(rows.SelectMany(r => r.OldValues!).ToArray(), rows.SelectMany(r => r.Returns!).ToArray())
+        : double.NaN;
+
+    // β follows the mean KL of a sequence at collection.
+    private void Adapt(UpdateConfig update, IReadOnlyList<TrainingRow> rows)
+    {
+        if (update.Kl is { Target: { } target, Coefficient: > 0 } kl)
+        {
+            var perSequence = rows.Average(r => r.OldLogProbs.Zip(r.ReferenceLogProbs!, (old, reference) => Kl.Of(old, reference, kl.Estimator)).Sum());
+            adaptiveKl = (adaptiveKl ?? new AdaptiveKlCoefficient(kl.Coefficient, target, kl.Horizon)).Next(perSequence, rows.Count);
+        }
+    }
+
+    private async Task<IReadOnlyList<TrainingRow>> WithReferenceAsync(IReadOnlyList<TrainingRow> rows, UpdateConfig update)
+    {
+        if (valueModel is not null && update.ValueCoefficient > 0 && rows.FirstOrDefault(r => r.Returns is null) is not null)
+        {
+            throw new ArgumentException("There is a value model, but rows have no returns to train it towards: set TrainingRow.Returns, or ValueCoefficient to 0.", nameof(rows));
         }
 
-        measured.Add(batch, computed.detach(), kl?.detach(), Config);
-        return perToken.mul(batch.Weights).sum();  // [] not dot: its last bits depend on where in memory the weights lie
-    }
-
-    private Tensor CrossEntropyOf(MicroBatch batch, UpdateMeter measured)
-    {
-        var computed = LogProbsAndEntropy(Model, batch, withEntropy: false);  // [2, M]
-        return computed[0].neg().mul(batch.Weights).sum();  // []
-    }
-
-    /// <summary>Gradients of all micro-batches, one step. The weights of the average span the whole step, so the split changes nothing.</summary>
-    private void OptimizerStep(IReadOnlyList<TrainingRow> rows, Func<MicroBatch, UpdateMeter, Tensor> lossOf, double learningRate, UpdateMeter measured)
-    {
-        optimizer.ClearGradients();
-        var loss = 0.0;
-        foreach (var batch in MicroBatch.Deal(Model, rows, Config.Average, Config.MicroBatchTokens))
+        if (update.Kl.Coefficient == 0 || rows.All(r => r.ReferenceLogProbs is not null))
         {
-            using (batch)
-            {
-                using var scope = NewDisposeScope();
-                var partial = lossOf(batch, measured);  // []
-                partial.backward();
-                loss += partial.item<float>();
-            }
+            return rows;
         }
 
-        var norm = optimizer.ClipGradients(Config.MaxGradientNorm);
-        if (!double.IsFinite(loss) || !double.IsFinite(norm))
-        {
-            optimizer.ClearGradients();
-            throw new NonFiniteUpdateException(loss, norm);
-        }
-
-        optimizer.Step(learningRate);
-        optimizer.ClearGradients();
-        Model.MarkChanged();
-        measured.Step(loss, norm);
+        var logProbs = await ComputeReferenceLogProbsAsync(rows).ConfigureAwait(false);
+        return rows.Zip(logProbs, (row, of) => row with { ReferenceLogProbs = of }).ToArray();
     }
 
-    private IEnumerable<IReadOnlyList<TrainingRow>> DealMiniBatches(IReadOnlyList<TrainingRow> rows, RandomStream random)
+    private double NextLearningRate() => Config.Schedule?.At(optimizerSteps + 1) ?? Config.LearningRate;
+
+    private static Dictionary<TrainingRow, int> IndexOf(IReadOnlyList<TrainingRow> rows)
     {
-        var parts = Math.Min(Config.MiniBatches, rows.Count);
+        var indices = new Dictionary<TrainingRow, int>(ReferenceEqualityComparer.Instance);
+        for (var i = 0; i < rows.Count; i++)
+        {
+            indices[rows[i]] = i;
+        }
+
+        return indices;
+    }
+
+    private static IEnumerable<IReadOnlyList<TrainingRow>> DealMiniBatches(IReadOnlyList<TrainingRow> rows, int wanted, RandomStream random)
+    {
+        var parts = Math.Min(wanted, rows.Count);
         if (parts == 1)
         {
             return [rows];
@@ -200,13 +259,7 @@ public sealed class BackpropModule : IDisposable
 
         for (var i = 0; i < rows.Count; i++)
         {
-            var r = rows[i];
-            if (r.Trained.Length == 0 || r.Trained.Length != r.OldLogProbs.Length || r.Trained.Length != r.Advantages.Length
-                || r.Trained[0] < 1 || r.Trained[^1] >= r.Ids.Length)
-            {
-                throw new ArgumentException($"Row {i} has {r.Ids.Length} tokens, {r.Trained.Length} trained places, {r.OldLogProbs.Length} old log-probs and " +
-                    $"{r.Advantages.Length} advantages: the last three must be equal and at least 1, and places within [1, {r.Ids.Length - 1}].", nameof(rows));
-            }
+            rows[i].Check(i);
         }
     }
 }

@@ -108,7 +108,9 @@ public static class TokenLogProbs
             var chunk = (int)ctx.get_data("chunk");
             var count = hidden.size(0);
             var entropyMatters = entropies is not null && grad_output[1].count_nonzero().item<long>() > 0;
-            Tensor hiddenGradient = empty_like(hidden), headGradient = zeros_like(head);
+            // A frozen head (under adapters) has no gradient to compute. Over chunks it sums in float32, whatever the head's type.
+            var hiddenGradient = hidden.requires_grad ? empty_like(hidden) : null;
+            var headGradient = head.requires_grad ? zeros_like(head, dtype: ScalarType.Float32) : null;
             for (long start = 0; start < count; start += chunk)
             {
                 using var step = NewDisposeScope();
@@ -132,12 +134,19 @@ public static class TokenLogProbs
 
                 logitsGradient.scatter_add_(1, targets.narrow(0, start, size).unsqueeze(1), byLogProb);
                 logitsGradient = (temperature == 1 ? logitsGradient : logitsGradient.div_(temperature)).to(head.dtype);
-                hiddenGradient.narrow(0, start, size).copy_(
+                hiddenGradient?.narrow(0, start, size).copy_(
                     LinearProduct.Fits(logitsGradient) ? LinearProduct.Apply(logitsGradient, head, null, transposed: true) : logitsGradient.mm(head));
-                headGradient.addmm_(logitsGradient.t(), features, 1, 1);
+                if (head.dtype == ScalarType.Float32)
+                {
+                    headGradient?.addmm_(logitsGradient.t(), features, 1, 1);
+                }
+                else
+                {
+                    headGradient?.add_(logitsGradient.t().mm(features));
+                }
             }
 
-            return [hiddenGradient.MoveToOuterDisposeScope(), headGradient.MoveToOuterDisposeScope(), null!, null!, null!, null!];
+            return [hiddenGradient?.MoveToOuterDisposeScope()!, headGradient?.to(head.dtype).MoveToOuterDisposeScope()!, null!, null!, null!, null!];
         }
     }
 

@@ -11,6 +11,18 @@ namespace RlPrimitives.Backprop;
 /// <param name="Temperature">The temperature they were sampled at.</param>
 public sealed record TrainingRow(int[] Ids, int[] Trained, float[] OldLogProbs, float[] Advantages, float Temperature = 1)
 {
+    /// <summary>Log-probs of the sampled tokens as the sampler gave them, nats, [L]; null where they are <see cref="OldLogProbs"/>.</summary>
+    public float[]? SamplerLogProbs { get; init; }
+
+    /// <summary>Log-probs of the sampled tokens under the reference, nats, [L]; null until they are needed.</summary>
+    public float[]? ReferenceLogProbs { get; init; }
+
+    /// <summary>Values at collection, [L]; null without a value model.</summary>
+    public float[]? OldValues { get; init; }
+
+    /// <summary>Returns that the values are trained towards, [L]; null without a value model.</summary>
+    public float[]? Returns { get; init; }
+
     /// <summary>The sequences of a trajectory: one where each turn continues the last token for token, otherwise one a turn.</summary>
     /// <param name="trajectory">What was sampled.</param>
     /// <param name="advantage">Its advantage, the same for all of its tokens.</param>
@@ -43,6 +55,28 @@ public sealed record TrainingRow(int[] Ids, int[] Trained, float[] OldLogProbs, 
         }
 
         TrainingRow Row() => new([.. ids], [.. trained], [.. old], Enumerable.Repeat(advantage, trained.Count).ToArray(), temperature);
+    }
+
+    /// <summary>Checks what a native call would not survive.</summary>
+    /// <param name="index">Its place in the batch, for the message.</param>
+    /// <exception cref="ArgumentException">Lengths or places do not fit.</exception>
+    internal void Check(int index)
+    {
+        var length = Trained.Length;
+        if (length == 0 || length != OldLogProbs.Length || length != Advantages.Length || Trained[0] < 1 || Trained[^1] >= Ids.Length)
+        {
+            throw new ArgumentException($"Row {index} has {Ids.Length} tokens, {length} trained places, {OldLogProbs.Length} old log-probs and " +
+                $"{Advantages.Length} advantages: the last three must be equal and at least 1, and places within [1, {Ids.Length - 1}].");
+        }
+
+        foreach (var (name, values) in (ReadOnlySpan<(string, float[]?)>)
+            [(nameof(SamplerLogProbs), SamplerLogProbs), (nameof(ReferenceLogProbs), ReferenceLogProbs), (nameof(OldValues), OldValues), (nameof(Returns), Returns)])
+        {
+            if (values is not null && values.Length != length)
+            {
+                throw new ArgumentException($"Row {index} has {length} trained places but {values.Length} {name}; they must be equal.");
+            }
+        }
     }
 
     private static bool Continues(Turn turn, List<int> ids) =>

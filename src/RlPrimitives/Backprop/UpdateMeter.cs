@@ -4,56 +4,113 @@ using static TorchSharp.torch;
 
 namespace RlPrimitives.Backprop;
 
-/// <summary>Sums what an update measures; values leave the device once a micro-batch, together.</summary>
+/// <summary>Sums what an update measures; one host synchronisation a micro-batch.</summary>
 internal sealed class UpdateMeter
 {
-    private readonly double[] sums = new double[5]; // entropy, kl, clipped low, clipped high, ratio
-    private double tokens;
-    private double lossSum;
-    private double gradientNorm;
-    private double samplerDifference;
-    private bool hasReference;
+    private readonly double[] sums = new double[8];
+    private double lossSum, policyLossSum, stepPolicyLoss, gradientNorm, valueGradientNorm = double.NaN;
+    private double ratioMax, samplerMax, samplerSum, stepPolicyKl;
+    private long tokens, samplerTokens, stepTokens;
+    private bool hasReference, hasValues;
     private int steps;
 
-    /// <param name="batch">The micro-batch.</param>
-    /// <param name="computed">Log-probs and entropies, [2, M].</param>
-    /// <param name="kl">k3, [M]; null without a reference.</param>
-    /// <param name="config">The clip range.</param>
-    public void Add(MicroBatch batch, Tensor computed, Tensor? kl, BackpropConfig config)
+    /// <summary>Loss of the optimizer step so far.</summary>
+    public double StepLoss { get; private set; }
+
+    /// <summary>Mean k3 of the last optimizer step's tokens, before it was taken.</summary>
+    public double PolicyKl => stepTokens == 0 ? 0 : stepPolicyKl / stepTokens;
+
+    /// <summary>Adds what a micro-batch measured.</summary>
+    public void Add(MicroBatch batch, PolicyTerms terms, IPolicyLoss? policyLoss)
     {
+        if (policyLoss is null)
+        {
+            StepLoss += terms.Loss.item<float>();
+            return;
+        }
+
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var ratio = PolicyLoss.Ratio(computed[0], batch.OldLogProbs);  // [M]
-        var low = ratio.lt(1 - config.ClipLow).logical_and(batch.Advantages.lt(0));
-        var high = ratio.gt(1 + config.ClipHigh).logical_and(batch.Advantages.gt(0));
-        var values = Tensors.ToArray(stack([
-            computed[1].sum(), kl?.sum() ?? zeros([], device: ratio.device), low.sum().to(ScalarType.Float32), high.sum().to(ScalarType.Float32), ratio.sum(),
-            (computed[0] - batch.OldLogProbs).abs().max()]));
+        var logProbs = terms.LogProbs.detach();  // [M]
+        var tokensOf = new PolicyTokens(logProbs, batch.OldLogProbs, batch.Advantages, batch.Lengths);
+        var ratio = policyLoss.Ratio(tokensOf).detach();  // [M]
+        var (low, high) = policyLoss.Bounds ?? (double.NegativeInfinity, double.PositiveInfinity);
+        var none = zeros([], device: ratio.device);
+        var sampler = (logProbs - batch.SamplerLogProbs).abs();  // [M]
+        var values = Tensors.ToArray(stack(
+        [
+            terms.Entropy.detach().sum(),
+            terms.Kl?.detach().sum() ?? none,
+            ratio.lt(low).logical_and(batch.Advantages.lt(0)).sum().to(ScalarType.Float32),
+            ratio.gt(high).logical_and(batch.Advantages.gt(0)).sum().to(ScalarType.Float32),
+            ratio.sum(),
+            Backprop.Kl.Estimate(batch.OldLogProbs, logProbs, KlEstimator.K3, KlClamp.Difference20).sum(),
+            terms.SamplerWeights?.sum() ?? full([], (float)ratio.numel(), device: ratio.device),
+            terms.ValueLoss?.detach() ?? none,
+            ratio.max(),
+            sampler.max(),
+            sampler.sum(),
+            terms.Loss.detach(),
+            terms.PolicyLoss.detach(),
+        ]));
         for (var i = 0; i < sums.Length; i++)
         {
             sums[i] += values[i];
         }
 
-        hasReference |= kl is not null;
+        hasReference |= terms.Kl is not null;
+        hasValues |= terms.ValueLoss is not null;
+        StepLoss += values[11];
+        stepPolicyLoss += values[12];
+        ratioMax = Math.Max(ratioMax, values[8]);
+        stepPolicyKl += values[5];
+        stepTokens += ratio.numel();
         tokens += ratio.numel();
         if (steps == 0)
         {
-            samplerDifference = Math.Max(samplerDifference, values[5]);
+            samplerMax = Math.Max(samplerMax, values[9]);
+            samplerSum += values[10];
+            samplerTokens += ratio.numel();
         }
     }
 
-    public void Step(double loss, double norm)
+    /// <summary>A step begins.</summary>
+    public void Begin() => (StepLoss, stepPolicyLoss, stepPolicyKl, stepTokens) = (0, 0, 0, 0);
+
+    /// <summary>A step was taken.</summary>
+    public void Step(double norm, double valueNorm)
     {
-        lossSum += loss;
+        lossSum += StepLoss;
+        policyLossSum += stepPolicyLoss;
         gradientNorm = norm;
+        valueGradientNorm = valueNorm;
         steps++;
     }
 
     public UpdateStatistics Result(int trainedTokens, double learningRate)
     {
         var divisor = Math.Max(1, tokens);
-        return new UpdateStatistics(
-            lossSum / Math.Max(1, steps), sums[0] / divisor, hasReference ? sums[1] / divisor : double.NaN, sums[2] / divisor, sums[3] / divisor, sums[4] / divisor,
-            gradientNorm, learningRate, samplerDifference, trainedTokens, steps);
+        return new UpdateStatistics
+        {
+            Loss = lossSum / Math.Max(1, steps),
+            PolicyLoss = policyLossSum / Math.Max(1, steps),
+            ValueLoss = hasValues ? sums[7] / Math.Max(1, steps) : double.NaN,
+            Entropy = sums[0] / divisor,
+            Kl = hasReference ? sums[1] / divisor : double.NaN,
+            ClipLow = sums[2] / divisor,
+            ClipHigh = sums[3] / divisor,
+            RatioMean = tokens == 0 ? 1 : sums[4] / divisor,
+            RatioMax = tokens == 0 ? 1 : ratioMax,
+            PolicyKl = sums[5] / divisor,
+            SamplerWeightMean = tokens == 0 ? 1 : sums[6] / divisor,
+            GradientNorm = gradientNorm,
+            ValueGradientNorm = valueGradientNorm,
+            LearningRate = learningRate,
+            SamplerDifference = samplerMax,
+            SamplerDifferenceMean = samplerSum / Math.Max(1, samplerTokens),
+            Tokens = trainedTokens,
+            TrainedTokens = tokens,
+            OptimizerSteps = steps,
+        };
     }
 }

@@ -25,8 +25,8 @@ public class BackpropModuleTests
         {
             using var model = TinyModels.Fresh();
             // A large epsilon keeps AdamW from turning rounding noise of tiny gradients into whole steps.
-            using var module = new BackpropModule(model, Config with { LearningRate = 1e-3, MicroBatchTokens = tokens, Average = average, Optimizer = new AdamWOptions(Epsilon: 1e-3) });
-            var statistics = await module.UpdateAsync(order);
+            using var module = new BackpropModule(model, Config with { LearningRate = 1e-3, MicroBatchTokens = tokens, Optimizer = new AdamWOptions(Epsilon: 1e-3) });
+            var statistics = await module.UpdateAsync(order, new UpdateConfig { Average = average });
             var got = Values(model);
             (expected, first) = (expected ?? got, first ?? statistics);
             Assert.Equal(first.Loss, statistics.Loss, 1e-5);
@@ -92,15 +92,16 @@ public class BackpropModuleTests
         var rows = await SampledRowsAsync(6);
         using var model = TinyModels.Fresh();
         var start = Values(model);
-        using var module = new BackpropModule(model, Config with { KlCoefficient = 1 });
-        Assert.Equal(0, (await module.UpdateAsync(rows)).Kl, 1e-6);
-        var moved = await module.UpdateAsync([.. rows.Select(r => r with { Advantages = new float[r.Advantages.Length] })]);
+        var update = new UpdateConfig { Kl = new KlPenalty { Coefficient = 1 } };
+        using var module = new BackpropModule(model, Config);
+        Assert.Equal(0, (await module.UpdateAsync(rows, update)).Kl, 1e-6);
+        var moved = await module.UpdateAsync([.. rows.Select(r => r with { Advantages = new float[r.Advantages.Length] })], update);
         Assert.True(moved.Kl > 1e-4, $"{moved.Kl}");
         Assert.True(moved.GradientNorm > 0);
         var last = moved.Kl;
         for (var i = 0; i < 40; i++)
         {
-            last = (await module.UpdateAsync([.. rows.Select(r => r with { Advantages = new float[r.Advantages.Length] })])).Kl;
+            last = (await module.UpdateAsync([.. rows.Select(r => r with { Advantages = new float[r.Advantages.Length] })], update)).Kl;
         }
 
         Assert.True(last < moved.Kl / 10, $"{moved.Kl} → {last}");
@@ -135,10 +136,16 @@ public class BackpropModuleTests
     {
         var rows = await SampledRowsAsync(5);
         using var model = TinyModels.Fresh();
-        using var module = new BackpropModule(model, Config with { MicroBatchTokens = 20, KlCoefficient = 0.1 });
+        using var module = new BackpropModule(model, Config with { MicroBatchTokens = 20 });
         var before = Values(model);
         var broken = rows.Select((r, i) => i == 3 ? r with { Advantages = [.. r.Advantages[..^1], bad] } : r).ToArray();
-        var error = await Assert.ThrowsAsync<NonFiniteUpdateException>(() => module.UpdateAsync(broken));
+        var error = await Assert.ThrowsAsync<NonFiniteUpdateException>(() => module.UpdateAsync(broken, new UpdateConfig { Kl = KlPenalty.InLoss }));
+        Assert.Equal([3], error.Rows);
+        var saved = await File.ReadAllLinesAsync(error.File!);
+        File.Delete(error.File!);
+        Assert.Equal(5, saved.Length);
+        Assert.Contains(saved, l => l.Contains("\"Index\":3,\"AtFault\":true", StringComparison.Ordinal));
+        Assert.Equal(4, saved.Count(l => l.Contains("\"AtFault\":false", StringComparison.Ordinal)));
         Assert.False(double.IsFinite(error.Loss) && double.IsFinite(error.GradientNorm));
         Assert.Equal(before.Select(BitConverter.SingleToInt32Bits), Values(model).Select(BitConverter.SingleToInt32Bits));
         Assert.All(model.Parameters, p => Assert.Null(p.Parameter.grad));
@@ -149,23 +156,23 @@ public class BackpropModuleTests
     public async Task Epochs_and_mini_batches_are_that_many_optimizer_steps_and_the_ratio_moves()
     {
         var rows = await SampledRowsAsync(8);
-        var once = await UpdateAsync(Config);
+        var once = await UpdateAsync(UpdateConfig.Grpo);
         Assert.Equal((1, 1.0, 0.0), (once.OptimizerSteps, Math.Round(once.RatioMean, 4), once.ClipLow + once.ClipHigh));
         Assert.True(once.SamplerDifference < 1e-4, $"{once.SamplerDifference}");
-        var twice = await UpdateAsync(Config with { Epochs = 2 });
+        var twice = await UpdateAsync(UpdateConfig.Grpo with { Epochs = 2 });
         Assert.Equal(2, twice.OptimizerSteps);
         Assert.True(Math.Abs(twice.RatioMean - 1) > 1e-4);
         Assert.True(twice.SamplerDifference < 1e-4, "of the first step only");
-        var many = await UpdateAsync(Config with { Epochs = 3, MiniBatches = 4, ClipLow = 0.01, ClipHigh = 0.01 });
+        var many = await UpdateAsync(new UpdateConfig { Epochs = 3, MiniBatches = 4, Loss = new ClippedLoss(new ClipRange { Low = 0.01, High = 0.01 }) });
         Assert.Equal(12, many.OptimizerSteps);
         Assert.True(many.ClipLow > 0 && many.ClipHigh > 0 && many.ClipLow + many.ClipHigh <= 1);
-        Assert.Equal(24, (await UpdateAsync(Config with { Epochs = 3, MiniBatches = 99 })).OptimizerSteps); // never an empty one
+        Assert.Equal(24, (await UpdateAsync(UpdateConfig.Grpo with { Epochs = 3, MiniBatches = 99 })).OptimizerSteps); // never an empty one
 
-        async Task<UpdateStatistics> UpdateAsync(BackpropConfig config)
+        async Task<UpdateStatistics> UpdateAsync(UpdateConfig update)
         {
             using var model = TinyModels.Fresh();
-            using var module = new BackpropModule(model, config);
-            return await module.UpdateAsync(rows);
+            using var module = new BackpropModule(model, Config);
+            return await module.UpdateAsync(rows, update);
         }
     }
 
@@ -178,7 +185,7 @@ public class BackpropModuleTests
         using var cancelled = new CancellationTokenSource();
         await cancelled.CancelAsync();
         var before = Values(model);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => module.UpdateAsync(rows, cancelled.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => module.UpdateAsync(rows, cancellationToken: cancelled.Token));
         Assert.Equal(before, Values(model));
         Assert.Equal(1, (await module.UpdateAsync(rows)).OptimizerSteps);
     }
@@ -257,7 +264,7 @@ public class BackpropModuleTests
     private static float[] Gradients(CausalLM model) => [.. model.Parameters.SelectMany(p => p.Parameter.grad!.contiguous().data<float>().ToArray())];
 
     /// <summary>Rows of different lengths as the fresh model samples them, with advantages of both signs.</summary>
-    private static async Task<TrainingRow[]> SampledRowsAsync(int count, float temperature = 1)
+    internal static async Task<TrainingRow[]> SampledRowsAsync(int count, float temperature = 1)
     {
         using var inference = TinyModels.FreshModule();
         var generated = await inference.GenerateAsync(

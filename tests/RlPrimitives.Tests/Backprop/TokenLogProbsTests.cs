@@ -41,6 +41,31 @@ public class TokenLogProbsTests
         AssertClose(headGradient, head.grad!);
     }
 
+    [Theory]
+    [InlineData(1 << 20)]
+    [InlineData(40)]
+    public void A_frozen_head_or_frozen_features_get_no_gradient_and_change_none_of_the_others(long logitsAtOnce)
+    {
+        using var scope = NewDisposeScope();
+        random.manual_seed(1);
+        Tensor hidden = randn(11, 6).requires_grad_(true), head = randn(13, 6).requires_grad_(true), targets = randint(0, 13, 11, dtype: ScalarType.Int64);
+        TokenLogProbs.Compute(hidden, head, targets, logitsAtOnce: logitsAtOnce).sum().backward();
+        Tensor hiddenGradient = hidden.grad!.clone(), headGradient = head.grad!.clone();
+        hidden.grad = head.grad = null;
+
+        head.requires_grad_(false);
+        TokenLogProbs.Compute(hidden, head, targets, logitsAtOnce: logitsAtOnce).sum().backward();
+        Assert.Null(head.grad);
+        AssertClose(hiddenGradient, hidden.grad!, 1e-7);
+
+        hidden.grad = null;
+        head.requires_grad_(true);
+        hidden.requires_grad_(false);
+        TokenLogProbs.Compute(hidden, head, targets, logitsAtOnce: logitsAtOnce).sum().backward();
+        Assert.Null(hidden.grad);
+        AssertClose(headGradient, head.grad!, 1e-7);
+    }
+
     [Fact]
     public void Values_and_gradients_match_verl_and_TRL_on_wide_logits()
     {
