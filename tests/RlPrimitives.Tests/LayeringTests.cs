@@ -54,7 +54,15 @@ public partial class LayeringTests
     public void Every_folder_of_the_library_is_a_room()
     {
         Assert.Equal([], Sources().Select(s => s.Room).Distinct().Except([.. Rooms, "Tracking"]));
-        Assert.Equal([], Rooms.Except(Sources().Select(s => s.Room)));
+        Assert.Equal([], Rooms.Append("Tracking").Except(Sources().Select(s => s.Room)));
+    }
+
+    [Fact]
+    public void Algorithms_tell_trackers_and_not_the_other_way_round()
+    {
+        Assert.True(MayUse("Algorithms", "Tracking"));
+        Assert.False(MayUse("Tracking", "Algorithms"));
+        Assert.All(Rooms.Except(["Algorithms"]), room => Assert.False(MayUse(room, "Tracking")));
     }
 
     private static bool MayUse(string? room, string used) =>

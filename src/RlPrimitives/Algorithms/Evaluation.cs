@@ -52,4 +52,35 @@ public static class Evaluation
         var scored = await rewards.ComputeRewardsAsync(collected.Trajectories, RewardMethod.Absolute, cancellationToken).ConfigureAwait(false);
         return new Accuracy(scored.Totals.Count(r => r >= threshold), problems.Count);
     }
+
+    /// <summary>pass@k of one problem, 1 − C(n − c, k)/C(n, k): unbiased, unlike 1 − (1 − c/n)^k (Chen et al. 2021, arXiv:2107.03374, eq. 1).</summary>
+    /// <param name="samples">n, responses.</param>
+    /// <param name="right">c, right ones; in [0, n].</param>
+    /// <param name="k">In [1, n].</param>
+    /// <exception cref="ArgumentOutOfRangeException">An argument is out of its range.</exception>
+    public static double PassAtK(int samples, int right, int k)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(right);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(right, samples);
+        ArgumentOutOfRangeException.ThrowIfLessThan(k, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(k, samples);
+        var allWrong = 1.0;
+        for (var i = samples - right + 1; i <= samples; i++)
+        {
+            allWrong *= Math.Max(0, 1 - ((double)k / i));
+        }
+
+        return 1 - allWrong;
+    }
+
+    /// <summary>The mean over problems with a 95 % interval from their spread: responses to one problem are not independent (Miller 2024, arXiv:2411.00640, §2.2).</summary>
+    /// <param name="perProblem">A share for each problem, in [0, 1]; at least one.</param>
+    public static Interval Clustered(IReadOnlyList<double> perProblem)
+    {
+        ArgumentNullException.ThrowIfNull(perProblem);
+        ArgumentOutOfRangeException.ThrowIfZero(perProblem.Count);
+        var mean = perProblem.Average();
+        var error = perProblem.Count < 2 ? double.NaN : Math.Sqrt(perProblem.Sum(p => (p - mean) * (p - mean)) / (perProblem.Count - 1) / perProblem.Count);
+        return new Interval(mean, Math.Max(0, mean - (1.959964 * error)), Math.Min(1, mean + (1.959964 * error)));
+    }
 }

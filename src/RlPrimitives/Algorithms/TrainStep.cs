@@ -3,30 +3,50 @@ using RlPrimitives.Rollouts;
 
 namespace RlPrimitives.Algorithms;
 
-/// <summary>Everything recorded of one optimizer round.</summary>
+/// <summary>Everything recorded of one iteration. README.md beside this file says formula, unit and healthy range of each number.</summary>
 /// <param name="Iteration">1-based.</param>
 /// <param name="Iterations">How many the run was asked for.</param>
-/// <param name="Rewards">Total reward of each usable trajectory; the distribution behind <see cref="RewardMean"/>.</param>
-/// <param name="ObjectiveMeans">Mean of each objective by name, abstentions left out.</param>
-/// <param name="Advantages">Advantage of each usable trajectory.</param>
-/// <param name="ZeroVarianceFraction">Share of groups whose rewards were all equal (no signal), in [0, 1].</param>
+/// <param name="Rewards">Total reward of each trajectory that has one; the distribution behind <see cref="RewardMean"/>.</param>
+/// <param name="Objectives">Scores of each objective by name, abstentions left out.</param>
+/// <param name="Advantages">Advantage of each of them, the mean over its tokens; 0 where it took no part in the update.</param>
+/// <param name="ZeroVarianceFraction">Share of collected groups whose rewards were all equal (no signal), in [0, 1]; with groups of one the batch is the group.</param>
 /// <param name="Update">What the update measured.</param>
 /// <param name="Rollouts">What the collection measured.</param>
-/// <param name="UpdateSeconds">Wall time of the update.</param>
+/// <param name="UpdateSeconds">Wall time of the update, reference and values included.</param>
 public sealed record TrainStep(
-    int Iteration, int Iterations, float[] Rewards, IReadOnlyDictionary<string, double> ObjectiveMeans, float[] Advantages,
+    int Iteration, int Iterations, float[] Rewards, IReadOnlyDictionary<string, Summary> Objectives, float[] Advantages,
     double ZeroVarianceFraction, UpdateStatistics Update, RolloutStatistics Rollouts, double UpdateSeconds)
 {
+    /// <summary>Mean, deviation and ends of <see cref="Rewards"/>.</summary>
+    public Summary Reward { get; } = Summary.Of(Rewards.Select(r => (double)r));
+
     /// <summary>Mean of <see cref="Rewards"/>; NaN where there is none.</summary>
-    public double RewardMean => Rewards.Length == 0 ? double.NaN : Rewards.Average(r => (double)r);
+    public double RewardMean => Reward.Mean;
 
     /// <summary>Bessel standard deviation of <see cref="Rewards"/>; 0 for fewer than two.</summary>
-    public double RewardStd
-    {
-        get
-        {
-            var mean = RewardMean;
-            return Rewards.Length < 2 ? 0 : Math.Sqrt(Rewards.Sum(r => (r - mean) * (r - mean)) / (Rewards.Length - 1));
-        }
-    }
+    public double RewardStd => Reward.Std;
+
+    /// <summary>Sampled tokens of each of them, in the order of <see cref="Rewards"/>.</summary>
+    public int[] ResponseLengths { get; init; } = [];
+
+    /// <summary>When each trajectory ran and where its time went; null where a step was made without a collection.</summary>
+    public RolloutTimings? Timings { get; init; }
+
+    /// <summary>Hypervolume of the batch over the reward computer's reference point; null without one or with a single objective.</summary>
+    public double? Hypervolume { get; init; }
+
+    /// <summary>Mean over the groups of each group's hypervolume; null as <see cref="Hypervolume"/> is.</summary>
+    public double? GroupHypervolume { get; init; }
+
+    /// <summary>Collections that the batch took; above 1 with dynamic sampling.</summary>
+    public int SamplingRounds { get; init; } = 1;
+
+    /// <summary>Trained tokens per second of the update, epochs counted.</summary>
+    public double UpdateTokensPerSecond { get; init; }
+
+    /// <summary>Held-out evaluation after this step; null where none was due.</summary>
+    public EvaluationResult? Evaluation { get; init; }
+
+    /// <summary>Warnings; empty where all is well.</summary>
+    public IReadOnlyList<Alarm> Alarms { get; init; } = [];
 }

@@ -1,4 +1,5 @@
 using System.Collections;
+using RlPrimitives.Tracking;
 
 namespace RlPrimitives.Algorithms;
 
@@ -9,6 +10,9 @@ public sealed class TrainingHistory(string algorithm, IReadOnlyList<TrainStep> s
 {
     /// <summary>Name of the algorithm, for titles.</summary>
     public string Algorithm { get; } = algorithm;
+
+    /// <summary>What each tracker has written and missed; empty without <see cref="AlgorithmConfig.Tracking"/>.</summary>
+    public IReadOnlyList<TrackerReport> Trackers { get; init; } = [];
 
     /// <inheritdoc/>
     public int Count => steps.Count;

@@ -42,7 +42,8 @@ public class GrpoAlgorithmTests
             var trajectories = new List<string>();
             using var run = new Run(
                 seed, t => t.Turns[0].TokenIds[0] % 2, t => trajectories.Add(RolloutManagerTests.Bits(t)),
-                new BackpropConfig { LearningRate = 1e-2, KlCoefficient = 0.1, Epochs = 2, MiniBatches = 2, Seed = seed });
+                new BackpropConfig { LearningRate = 1e-2, Seed = seed },
+                algorithm: new AlgorithmConfig { BatchSize = 64, Update = new UpdateConfig { Kl = new KlPenalty { Coefficient = 0.1 }, Epochs = 2, MiniBatches = 2 } });
             var history = await run.Algorithm.TrainAsync(5);
             return string.Join('\n', trajectories) + string.Join('\n', history.Select(s => $"{s.Update.Loss:R} {s.Update.GradientNorm:R} {s.Update.Kl:R}")) +
                 string.Join(',', BackpropModuleTests.Values(run.Inference.Model).Select(BitConverter.SingleToInt32Bits));
@@ -89,7 +90,7 @@ public class GrpoAlgorithmTests
         Assert.Equal((8 + (7 * 28)) / 64.0, step.RewardMean, 1e-6);
         Assert.All(step.Advantages.Take(8), a => Assert.Equal(0, a));
         Assert.Equal(0, step.Advantages.Sum(), 1e-4);
-        Assert.Equal(step.RewardMean, step.ObjectiveMeans["reward"], 1e-6);
+        Assert.Equal(step.RewardMean, step.Objectives["reward"].Mean, 1e-6);
         Assert.Equal(step.Rollouts.ResponseTokens, step.Update.Tokens);
     }
 
@@ -140,14 +141,15 @@ public class GrpoAlgorithmTests
         private readonly BackpropModule backprop;
 
         public Run(
-            ulong seed, Func<Trajectory, float?> score, Action<IReadOnlyList<Trajectory>>? collected = null, BackpropConfig? config = null, SamplingOptions? sampling = null)
+            ulong seed, Func<Trajectory, float?> score, Action<IReadOnlyList<Trajectory>>? collected = null, BackpropConfig? config = null, SamplingOptions? sampling = null,
+            AlgorithmConfig? algorithm = null)
         {
             Inference = TinyModels.FreshModule((long)seed, spread: 0.1);
             var environment = new SimpleTextEnvironment(Inference, Problems, sampling: sampling ?? Sampling);
             backprop = new BackpropModule(Inference.Model, config ?? new BackpropConfig { LearningRate = 2e-2 });
             Algorithm = new GrpoAlgorithm(
                 environment, new RolloutManager(environment, new RolloutConfig { GroupSize = 8, Seed = seed }), new Listening(RewardComputer.From(score), collected), backprop,
-                new AlgorithmConfig { BatchSize = 64 });
+                algorithm ?? new AlgorithmConfig { BatchSize = 64 });
         }
 
         public InferenceModule Inference { get; }

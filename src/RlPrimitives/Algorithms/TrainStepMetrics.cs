@@ -1,0 +1,116 @@
+using RlPrimitives.Tracking;
+
+namespace RlPrimitives.Algorithms;
+
+/// <summary>A step as trackers record it.</summary>
+public static class TrainStepMetrics
+{
+    /// <summary>
+    /// Every number of a step by name: <c>reward/mean</c>, <c>objective/NAME/mean</c>, <c>update/loss</c>, <c>rollouts/truncated_fraction</c>, <c>evaluation/pass_at_1</c> …;
+    /// its warnings; rewards, advantages and lengths as distributions. What was not measured (not a number) is absent.
+    /// </summary>
+    /// <param name="step">The step.</param>
+    public static StepMetrics ToMetrics(this TrainStep step)
+    {
+        ArgumentNullException.ThrowIfNull(step);
+        var values = new SortedDictionary<string, double>(StringComparer.Ordinal);
+        Add("reward/mean", step.Reward.Mean);
+        Add("reward/std", step.Reward.Std);
+        Add("reward/min", step.Reward.Min);
+        Add("reward/max", step.Reward.Max);
+        Add("reward/count", step.Reward.Count);
+        Add("reward/zero_variance_fraction", step.ZeroVarianceFraction);
+        Add("reward/hypervolume", step.Hypervolume);
+        foreach (var (name, summary) in step.Objectives)
+        {
+            Add($"objective/{name}/mean", summary.Mean);
+            Add($"objective/{name}/std", summary.Std);
+            Add($"objective/{name}/min", summary.Min);
+            Add($"objective/{name}/max", summary.Max);
+            Add($"objective/{name}/count", summary.Count);
+        }
+
+        AddUpdate(step);
+        AddRollouts(step);
+        if (step.Evaluation is { } evaluation)
+        {
+            Add("evaluation/average", evaluation.Average.Value);
+            Add("evaluation/reward_mean", evaluation.MeanReward);
+            foreach (var (k, share) in evaluation.PassAt)
+            {
+                Add(FormattableString.Invariant($"evaluation/pass_at_{k}"), share.Value);
+                Add(FormattableString.Invariant($"evaluation/pass_at_{k}_low"), share.Low);
+                Add(FormattableString.Invariant($"evaluation/pass_at_{k}_high"), share.High);
+            }
+        }
+
+        Add("alarms", step.Alarms.Count);
+        return new StepMetrics(step.Iteration, DateTimeOffset.Now, values)
+        {
+            Alarms = [.. step.Alarms.Select(a => new TrackedAlarm(a.Name, a.Message, a.Remedy))],
+            Distributions = new Dictionary<string, float[]>
+            {
+                ["reward"] = step.Rewards, ["advantage"] = step.Advantages, ["response_length"] = Array.ConvertAll(step.ResponseLengths, l => (float)l),
+            },
+        };
+
+        void Add(string name, double? value)
+        {
+            if (value is { } number && !double.IsNaN(number))
+            {
+                values[name] = number;
+            }
+        }
+
+        void AddUpdate(TrainStep step)
+        {
+            var update = step.Update;
+            Add("update/loss", update.Loss);
+            Add("update/policy_loss", update.PolicyLoss);
+            Add("update/value_loss", update.ValueLoss);
+            Add("update/entropy", update.Entropy);
+            Add("update/kl", update.Kl);
+            Add("update/kl_coefficient", update.KlCoefficient);
+            Add("update/policy_kl", update.PolicyKl);
+            Add("update/clip_low", update.ClipLow);
+            Add("update/clip_high", update.ClipHigh);
+            Add("update/ratio_mean", update.RatioMean);
+            Add("update/ratio_max", update.RatioMax);
+            Add("update/gradient_norm", update.GradientNorm);
+            Add("update/value_gradient_norm", update.ValueGradientNorm);
+            Add("update/learning_rate", update.LearningRate);
+            Add("update/sampler_difference_max", update.SamplerDifference);
+            Add("update/sampler_difference_mean", update.SamplerDifferenceMean);
+            Add("update/sampler_weight_mean", update.SamplerWeightMean);
+            Add("update/explained_variance", update.ExplainedVariance);
+            Add("update/tokens", update.Tokens);
+            Add("update/optimizer_steps", update.OptimizerSteps);
+            Add("update/seconds", step.UpdateSeconds);
+            Add("update/tokens_per_second", step.UpdateTokensPerSecond);
+        }
+
+        void AddRollouts(TrainStep step)
+        {
+            var rollouts = step.Rollouts;
+            Add("rollouts/trajectories", rollouts.Trajectories);
+            Add("rollouts/failed_fraction", rollouts.FailedFraction);
+            Add("rollouts/truncated_fraction", rollouts.TruncatedFraction);
+            Add("rollouts/turns", rollouts.Turns);
+            Add("rollouts/prompt_tokens", rollouts.PromptTokens);
+            Add("rollouts/response_tokens", rollouts.ResponseTokens);
+            Add("rollouts/response_length_mean", rollouts.MeanResponseLength);
+            Add("rollouts/response_length_max", rollouts.MaxResponseLength);
+            Add("rollouts/retries", rollouts.Retries);
+            Add("rollouts/tool_calls", rollouts.ToolCalls);
+            Add("rollouts/tool_errors", rollouts.ToolErrors);
+            Add("rollouts/sampling_rounds", step.SamplingRounds);
+            Add("rollouts/seconds", rollouts.Seconds);
+            Add("rollouts/tokens_per_second", rollouts.TokensPerSecond);
+            Add("rollouts/slot_occupancy", step.Timings?.SlotOccupancy);
+            foreach (var (reason, count) in rollouts.StopReasons)
+            {
+                Add($"rollouts/stop/{reason}", count);
+            }
+        }
+    }
+}

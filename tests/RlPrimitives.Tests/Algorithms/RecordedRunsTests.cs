@@ -1,0 +1,67 @@
+using System.Text.Json.Nodes;
+
+namespace RlPrimitives.Tests.Algorithms;
+
+/// <summary>What the recorded runs in data/runs show; <c>tests/Benchmarks -- evidence all</c> records them anew.</summary>
+public class RecordedRunsTests
+{
+    [Fact]
+    public void Random_walks_are_near_optimal_for_every_seed()
+    {
+        foreach (var (_, seed, steps) in Runs("random-walks", ["PPO"]))
+        {
+            Assert.True(Last(steps, "path_optimality", 5) >= 0.9, $"seed {seed}: {Last(steps, "path_optimality", 5)}");
+            Assert.True(First(steps, "path_optimality") < 0.3);
+        }
+    }
+
+    [Fact]
+    public void Every_algorithm_teaches_the_shipped_model_to_carry_on_the_same_budget()
+    {
+        foreach (var (method, seed, steps) in Runs("tiny-calc", ["GRPO", "RLOO", "REINFORCE", "PPO"]))
+        {
+            Assert.Equal(7680, steps[^1]["samples"]!.GetValue<int>());
+            Assert.True(Last(steps, "held_out", 1) > 0.75, $"{method}, seed {seed}: {Last(steps, "held_out", 1)}");
+        }
+    }
+
+    [Fact]
+    public void The_calculator_is_called_less_where_it_does_not_pay_and_more_where_it_does()
+    {
+        foreach (var (_, seed, steps) in Runs("svrl", ["GRPO"]))
+        {
+            Assert.True(Last(steps, "reward_mean", 5) > First(steps, "reward_mean") + 0.1, $"seed {seed}");
+            Assert.True(Last(steps, "tool_cost", 5) > First(steps, "tool_cost") + 0.05, $"seed {seed}: calls a problem {-First(steps, "tool_cost")} → {-Last(steps, "tool_cost", 5)}");
+            Assert.True(Last(steps, "calls_easy", 5) < First(steps, "calls_easy") - 0.2, $"seed {seed}");
+            Assert.True(Last(steps, "calls_hard", 5) > First(steps, "calls_hard") + 0.1, $"seed {seed}");
+        }
+    }
+
+    [Fact]
+    public void Pareto_ranks_with_hypervolume_reach_what_a_weighted_sum_reaches_and_crowding_keeps_both_ends()
+    {
+        var runs = Runs("pareto", ["Pareto rank", "Pareto hypervolume", "GDPO", "sum, brevity 1", "sum, brevity 4"]).ToDictionary(r => (r.Method, r.Seed), r => r.Steps);
+        for (var seed = 1; seed <= 3; seed++)
+        {
+            double Right(string method) => Last(runs[(method, seed)], "exact_match", 5);
+            Assert.True(Right("Pareto hypervolume") > 0.75 && Right("Pareto hypervolume") > Right("sum, brevity 1") - 0.1, $"seed {seed}");
+            Assert.InRange(Right("Pareto rank"), 0.3, 0.6);
+            Assert.True(Right("Pareto hypervolume") > Right("GDPO"), $"seed {seed}");
+            Assert.True(Last(runs[("Pareto hypervolume", seed)], "group_hypervolume", 5) >= Last(runs[("Pareto rank", seed)], "group_hypervolume", 5), $"seed {seed}");
+        }
+    }
+
+    /// <summary>Three seeds of each method.</summary>
+    private static (string Method, int Seed, JsonObject[] Steps)[] Runs(string experiment, string[] methods)
+    {
+        var runs = File.ReadLines(Path.Combine(Fixtures.Root, "data", "runs", experiment + ".jsonl")).Select(l => JsonNode.Parse(l)!.AsObject())
+            .GroupBy(l => (Method: (string)l["method"]!, Seed: (int)l["seed"]!)).Select(g => (g.Key.Method, g.Key.Seed, g.ToArray())).ToArray();
+        Assert.Equal(methods.Order(StringComparer.Ordinal), runs.Select(r => r.Method).Distinct().Order(StringComparer.Ordinal));
+        Assert.All(methods, m => Assert.Equal([1, 2, 3], runs.Where(r => r.Method == m).Select(r => r.Seed).Order()));
+        return runs;
+    }
+
+    private static double First(JsonObject[] steps, string name) => (double)steps[0][name]!;
+
+    private static double Last(JsonObject[] steps, string name, int count) => steps.TakeLast(count).Average(s => (double)s[name]!);
+}
