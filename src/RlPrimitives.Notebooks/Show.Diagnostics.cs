@@ -73,7 +73,7 @@ public static partial class Show
     /// <exception cref="ArgumentException">The history has no steps, or its steps no objectives.</exception>
     public static Chart Objectives(TrainingHistory history)
     {
-        var names = Checked(history).SelectMany(s => s.ObjectiveMeans.Keys).Distinct().Order(StringComparer.Ordinal).ToArray();
+        var names = Checked(history).SelectMany(s => s.Objectives.Keys).Distinct().Order(StringComparer.Ordinal).ToArray();
         if (names.Length == 0)
         {
             throw new ArgumentException("No step of the history has an objective.", nameof(history));
@@ -81,7 +81,7 @@ public static partial class Show
 
         var stride = Thinning.Stride(history.Count, Math.Max(40, CurvePoints / ((names.Length + 1) / 2)));
         var x = Thinning.Average(Iterations(history), stride);
-        var values = names.Select(n => history.Select(s => s.ObjectiveMeans.TryGetValue(n, out var mean) ? mean : double.NaN).ToArray()).ToArray();
+        var values = names.Select(n => history.Select(s => s.Objectives.TryGetValue(n, out var scores) ? scores.Mean : double.NaN).ToArray()).ToArray();
         var colours = Palette.For(names);
         var title = string.Join(", ", names.Take(4).Select((n, i) => $"{n} {Short(Ends(values[i]).First)} → {Short(Ends(values[i]).Last)}")) + (names.Length > 4 ? ", …" : "") + $" in {Count(history.Count, "iteration")} of {history.Algorithm}";
         return Chart.Of(title, Layouts.Of(title, new Panel(Thinning.IterationTitle(stride), "mean of the objective")), names.Select((n, i) => Traces.Line(n, x, Thinning.Average(values[i], stride), colours[i])));

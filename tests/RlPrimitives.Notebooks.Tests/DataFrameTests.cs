@@ -13,11 +13,16 @@ public class DataFrameTests
 
         var table = history.ToDataFrame();
         Assert.Equal(
-            ["iteration", "reward_mean", "reward_std", "reward_min", "reward_max", "correct", "objective_entropy", "zero_variance_fraction", "loss", "entropy", "kl", "clip_low", "clip_high",
-             "ratio_mean", "gradient_norm", "learning_rate", "sampler_difference", "trained_tokens", "mean_response_length", "truncated_fraction", "tokens_per_second", "rollout_seconds", "update_seconds"],
+            ["iteration", "reward_mean", "reward_std", "reward_min", "reward_max", "correct", "objective_entropy", "zero_variance_fraction", "hypervolume", "group_hypervolume",
+             "sampling_rounds", "loss", "policy_loss", "value_loss", "explained_variance", "entropy", "kl", "kl_coefficient", "policy_kl", "clip_low", "clip_high", "ratio_mean", "ratio_max",
+             "gradient_norm", "learning_rate", "sampler_difference", "sampler_difference_mean", "sampler_weight_mean", "optimizer_steps", "trained_tokens", "mean_response_length",
+             "truncated_fraction", "tokens_per_second", "rollout_seconds", "update_seconds", "update_tokens_per_second", "evaluation_average", "alarms"],
             table.Columns.Select(c => c.Name));
         Assert.Equal(2, table.Rows.Count);
-        Assert.Equal([2, 2.0, Math.Sqrt(2), 1.0, 3.0, 0.75, 9.0, 0.25, -0.5, 1.0, 0.02, 0.02, 0.03, 1.01, 0.7, 3e-4, 1e-6, 1000, 12.0, 0.25, 24.0, 4.0, 1.0], table.Rows[1]);
+        Assert.Equal(
+            [2, 2.0, Math.Sqrt(2), 1.0, 3.0, 0.75, 9.0, 0.25, null, null, 1, -0.5, 0.0, null, null, 1.0, 0.02, 0.0, 0.0, 0.02, 0.03, 1.01, 1.0, 0.7, 3e-4, 1e-6, 0.0, 1.0, 4, 1000,
+             12.0, 0.25, 24.0, 4.0, 1.0, 0.0, null, null],
+            table.Rows[1]);
         Assert.Null(table.Rows[0][6]);
     }
 
@@ -43,5 +48,26 @@ public class DataFrameTests
         Assert.Equal([4, 0, "q", "2+2=", "", "4", null, "Failed", null, 0, 0, "no tool"], table.Rows[1]);
         Assert.DoesNotContain("reward", trajectories.ToDataFrame().Columns.Select(c => c.Name));
         Assert.Throws<ArgumentException>(() => trajectories.ToDataFrame([1]));
+    }
+
+    [Fact]
+    public void Statistics_of_a_collection_are_one_row_a_measure()
+    {
+        Trajectory[] trajectories = [Histories.Trajectory("2"), Histories.Trajectory("3", 1), new(new Problem("q", "2+2=", "4"), 4, 0, [], TrajectoryStatus.Failed, "FormatException: no tool")];
+
+        var table = RolloutStatistics.Of(trajectories, seconds: 3, retries: 5).ToDataFrame();
+        var measures = table.Rows.ToDictionary(r => (string)r[0], r => (double)r[1]);
+        Assert.Equal(["measure", "value"], table.Columns.Select(c => c.Name));
+        Assert.Equal((3.0, 2.0, 1.0, 5.0), (measures["trajectories"], measures["terminated"], measures["failed"], measures["retries"]));
+        Assert.Equal((3.0, 3.0, 2.0, 2.0), (measures["response_length_p90"], measures["response_length_max"], measures["prompt_length_mean"], measures["tokens_per_second"]));
+        Assert.Equal((2.0, 1.0), (measures["stop_stop_token"], measures["error_FormatException"]));
+    }
+
+    [Fact]
+    public void Timings_are_one_row_an_attempt()
+    {
+        var table = new RolloutTimings(2, 4, [new TrajectoryTiming(1, 2, 0, 3, 0.5, 2, 0.75, 0.25, TrajectoryStatus.Truncated)], null).ToDataFrame();
+        Assert.Equal(["place", "group", "member", "attempt", "status", "start", "end", "seconds", "model_seconds", "tool_seconds", "environment_seconds"], table.Columns.Select(c => c.Name));
+        Assert.Equal([3, 1, 2, 0, "Truncated", 0.5, 2.0, 1.5, 0.75, 0.25, 0.5], table.Rows[0]);
     }
 }

@@ -11,8 +11,12 @@ namespace RlPrimitives.Notebooks.Tests;
 internal static class Histories
 {
     public static TrainStep Step(int iteration, int iterations, float[] rewards, double seconds = 2, params (string Name, double Mean)[] objectives) => new(
-        iteration, iterations, rewards, objectives.ToDictionary(o => o.Name, o => o.Mean), new float[rewards.Length], 0.25,
-        new UpdateStatistics(-0.5, 2.0 / iteration, 0.01 * iteration, 0.02, 0.03, 1.01, 0.7, 3e-4, 1e-6, 1000, 4),
+        iteration, iterations, rewards, objectives.ToDictionary(o => o.Name, o => Summary.Of([o.Mean])), new float[rewards.Length], 0.25,
+        new UpdateStatistics
+        {
+            Loss = -0.5, Entropy = 2.0 / iteration, Kl = 0.01 * iteration, ClipLow = 0.02, ClipHigh = 0.03, RatioMean = 1.01, GradientNorm = 0.7,
+            LearningRate = 3e-4, SamplerDifference = 1e-6, Tokens = 1000, OptimizerSteps = 4,
+        },
         new RolloutStatistics(8, 6, 2, 0, 8, 40, 96, 12, 31, seconds), 1);
 
     public static TrainingHistory Of(params float[][] rewards) =>

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.Data.Analysis;
 using RlPrimitives.Algorithms;
 using RlPrimitives.Rollouts;
@@ -9,8 +10,9 @@ public static class DataFrames
 {
     /// <summary>
     /// One row per step. Columns: iteration, reward_mean, reward_std, reward_min, reward_max, one for each objective by its name
-    /// (<c>objective_</c> before it where that is taken), zero_variance_fraction, loss, entropy, kl, clip_low, clip_high, ratio_mean, gradient_norm,
-    /// learning_rate, sampler_difference, trained_tokens, mean_response_length, truncated_fraction, tokens_per_second, rollout_seconds, update_seconds.
+    /// (<c>objective_</c> before it where that is taken), zero_variance_fraction, hypervolume, group_hypervolume, sampling_rounds, the members of
+    /// <see cref="Backprop.UpdateStatistics"/>, mean_response_length, truncated_fraction, tokens_per_second, rollout_seconds, update_seconds,
+    /// update_tokens_per_second, evaluation_average, alarms.
     /// What a step does not have is null.
     /// </summary>
     /// <param name="history">The run; without steps, a table without rows.</param>
@@ -28,25 +30,40 @@ public static class DataFrames
         DataFrameColumn[] after =
         [
             Real("zero_variance_fraction", history, s => s.ZeroVarianceFraction),
+            Real("hypervolume", history, s => s.Hypervolume),
+            Real("group_hypervolume", history, s => s.GroupHypervolume),
+            Whole("sampling_rounds", history, s => s.SamplingRounds),
             Real("loss", history, s => s.Update.Loss),
+            Real("policy_loss", history, s => s.Update.PolicyLoss),
+            Real("value_loss", history, s => Known(s.Update.ValueLoss)),
+            Real("explained_variance", history, s => Known(s.Update.ExplainedVariance)),
             Real("entropy", history, s => s.Update.Entropy),
-            Real("kl", history, s => s.Update.Kl),
+            Real("kl", history, s => Known(s.Update.Kl)),
+            Real("kl_coefficient", history, s => s.Update.KlCoefficient),
+            Real("policy_kl", history, s => s.Update.PolicyKl),
             Real("clip_low", history, s => s.Update.ClipLow),
             Real("clip_high", history, s => s.Update.ClipHigh),
             Real("ratio_mean", history, s => s.Update.RatioMean),
+            Real("ratio_max", history, s => s.Update.RatioMax),
             Real("gradient_norm", history, s => s.Update.GradientNorm),
             Real("learning_rate", history, s => s.Update.LearningRate),
             Real("sampler_difference", history, s => s.Update.SamplerDifference),
+            Real("sampler_difference_mean", history, s => s.Update.SamplerDifferenceMean),
+            Real("sampler_weight_mean", history, s => s.Update.SamplerWeightMean),
+            Whole("optimizer_steps", history, s => s.Update.OptimizerSteps),
             Whole("trained_tokens", history, s => s.Update.Tokens),
             Real("mean_response_length", history, s => s.Rollouts.MeanResponseLength),
             Real("truncated_fraction", history, s => s.Rollouts.TruncatedFraction),
             Real("tokens_per_second", history, s => s.Rollouts.TokensPerSecond),
             Real("rollout_seconds", history, s => s.Rollouts.Seconds),
             Real("update_seconds", history, s => s.UpdateSeconds),
+            Real("update_tokens_per_second", history, s => s.UpdateTokensPerSecond),
+            Real("evaluation_average", history, s => s.Evaluation?.Average.Value),
+            Words("alarms", history, s => s.Alarms.Count == 0 ? null : string.Join(", ", s.Alarms.Select(a => a.Name))),
         ];
         var taken = before.Concat(after).Select(c => c.Name).ToHashSet(StringComparer.Ordinal);
-        var objectives = history.SelectMany(s => s.ObjectiveMeans.Keys).Distinct().Order(StringComparer.Ordinal).Select(name =>
-            Real(taken.Contains(name) ? "objective_" + name : name, history, s => s.ObjectiveMeans.TryGetValue(name, out var mean) ? Known(mean) : null));
+        var objectives = history.SelectMany(s => s.Objectives.Keys).Distinct().Order(StringComparer.Ordinal).Select(name =>
+            Real(taken.Contains(name) ? "objective_" + name : name, history, s => s.Objectives.TryGetValue(name, out var scores) ? Known(scores.Mean) : null));
         return new DataFrame([.. before, .. objectives, .. after]);
     }
 
@@ -81,6 +98,70 @@ public static class DataFrames
             Words("error", trajectories, t => t.Error),
         ]);
     }
+
+    /// <summary>
+    /// One row per measure, columns measure and value: counts, shares, response_length_*, prompt_length_* and turns_* (mean, std, min, p10, p50, p90, p99, max),
+    /// stop_* for each stop reason and error_* for each kind of failure that occurred, tokens_per_second, seconds.
+    /// </summary>
+    /// <param name="statistics">Of a collection.</param>
+    public static DataFrame ToDataFrame(this RolloutStatistics statistics)
+    {
+        ArgumentNullException.ThrowIfNull(statistics);
+        (string Name, double Value)[] rows =
+        [
+            ("trajectories", statistics.Trajectories),
+            ("terminated", statistics.Terminated),
+            ("truncated", statistics.Truncated),
+            ("failed", statistics.Failed),
+            ("retries", statistics.Retries),
+            ("truncated_fraction", statistics.TruncatedFraction),
+            ("failed_fraction", statistics.FailedFraction),
+            ("turns", statistics.Turns),
+            ("prompt_tokens", statistics.PromptTokens),
+            ("response_tokens", statistics.ResponseTokens),
+            .. Measures("response_length", statistics.ResponseLengths),
+            .. Measures("prompt_length", statistics.PromptLengths),
+            .. Measures("turns", statistics.TurnCounts),
+            .. statistics.StopReasons.Select(r => ("stop_" + JsonNamingPolicy.SnakeCaseLower.ConvertName(r.Key.ToString()), (double)r.Value)),
+            .. statistics.Errors.Select(e => ("error_" + e.Key, (double)e.Value)),
+            ("tool_calls", statistics.ToolCalls),
+            ("tool_errors", statistics.ToolErrors),
+            ("tokens_per_second", statistics.TokensPerSecond),
+            ("seconds", statistics.Seconds),
+        ];
+        return new DataFrame([Words("measure", rows, r => r.Name), Real("value", rows, r => r.Value)]);
+    }
+
+    /// <summary>
+    /// One row per attempt, the bars of a Gantt chart of the places. Columns: place, group, member, attempt, status, start, end, seconds, model_seconds, tool_seconds,
+    /// environment_seconds; all seconds, from the beginning of the collection.
+    /// </summary>
+    /// <param name="timings">Of a collection.</param>
+    public static DataFrame ToDataFrame(this RolloutTimings timings)
+    {
+        ArgumentNullException.ThrowIfNull(timings);
+        var rows = timings.Timeline;
+        return new DataFrame(
+        [
+            Whole("place", rows, t => t.Place),
+            Whole("group", rows, t => t.Group),
+            Whole("member", rows, t => t.Member),
+            Whole("attempt", rows, t => t.Attempt),
+            Words("status", rows, t => t.Status.ToString()),
+            Real("start", rows, t => t.Start),
+            Real("end", rows, t => t.End),
+            Real("seconds", rows, t => t.Seconds),
+            Real("model_seconds", rows, t => t.ModelSeconds),
+            Real("tool_seconds", rows, t => t.ToolSeconds),
+            Real("environment_seconds", rows, t => t.EnvironmentSeconds),
+        ]);
+    }
+
+    private static IEnumerable<(string Name, double Value)> Measures(string name, Summary summary) =>
+    [
+        (name + "_mean", summary.Mean), (name + "_std", summary.Std), (name + "_min", summary.Min), (name + "_p10", summary.P10), (name + "_p50", summary.P50),
+        (name + "_p90", summary.P90), (name + "_p99", summary.P99), (name + "_max", summary.Max),
+    ];
 
     private static Int32DataFrameColumn Whole<T>(string name, IEnumerable<T> rows, Func<T, int> value) => new Int32DataFrameColumn(name, rows.Select(value));
 
