@@ -17,7 +17,7 @@ public partial class DocumentationTests
     private static readonly string[] Usings =
     [
         "System", "System.Collections.Generic", "System.Linq", "System.Threading", "System.Threading.Tasks", "RlPrimitives.Algorithms", "RlPrimitives.Backprop",
-        "RlPrimitives.Environments", "RlPrimitives.Inference", "RlPrimitives.Models", "RlPrimitives.Notebooks", "RlPrimitives.Rewards", "RlPrimitives.Rollouts",
+        "RlPrimitives.Environments", "RlPrimitives.Inference", "RlPrimitives.Models", "RlPrimitives.Notebooks", "RlPrimitives.Rewards", "RlPrimitives.Rollouts", "RlPrimitives.Tracking",
     ];
 
     public static IEnumerable<object[]> Snippets =>

@@ -21,8 +21,12 @@ public sealed class ReferenceTests : IDisposable
     }
 
     [Theory]
-    [InlineData("#r \"nuget: Foo, 1.0\"", "packages are not supported yet")]
-    [InlineData("var x = 1;\n#!time", "magic commands are not supported yet")]
+    [InlineData("#r \"nuget: , 1.0\"", "say #r \"nuget: Id, Version\"")]
+    [InlineData("#i \"somewhere\"", "say #i \"nuget: address or folder\"")]
+    [InlineData("var x = 1;\n#!fsharp", "this kernel runs C# only")]
+    [InlineData("#!share x --from other", "there is one kernel here")]
+    [InlineData("#!nonsense", "there are #!time and #!import")]
+    [InlineData("#!import nowhere.cs", "there is no such file")]
     [InlineData("#r \"absent.dll\"", "CS0006")]
     public async Task What_the_engine_does_not_know_is_said_clearly(string code, string message) =>
         Assert.Contains(message, (await work.RunAsync(code)).Failure!.Error, StringComparison.Ordinal);

@@ -35,7 +35,7 @@ internal sealed class Workspace : IDisposable, IRunListener
         var options = new RunOptions { OutputFolder = Path.Combine(Folder, "out") };
         var report = await new NotebookRunner(configure?.Invoke(options) ?? options, this).RunAsync(NotebookPath);
         Executed = Notebook.Load(report.NotebookPath);
-        Page = await File.ReadAllTextAsync(report.PagePath);
+        Page = await File.ReadAllTextAsync(report.PagePath!);
         return report;
     }
 

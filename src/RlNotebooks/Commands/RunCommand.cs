@@ -25,13 +25,22 @@ internal static class RunCommand
         var inPlace = new Option<bool>("--inplace") { Description = "Write the executed notebook over its source; the page still goes to the output folder." };
         var cellTimeout = Limit("--cell-timeout", "Time limit of one cell, in seconds.");
         var timeout = Limit("--timeout", "Time limit of one notebook, in seconds.");
+        var html = new Option<bool>("--html") { Description = "Leave a self-contained page beside the executed notebook (--html false: do not).", DefaultValueFactory = _ => true };
+        var check = new Option<bool>("--check") { Description = "Compare the new outputs with the saved ones; times, speeds, dates and cells tagged 'volatile-output' are left out." };
+        var tolerance = new Option<double>("--tolerance") { Description = "Largest relative difference of two numbers for --check.", DefaultValueFactory = _ => 0.01 };
+        var parallel = new Option<int>("--parallel") { Description = "Notebooks run at the same time, each in a process of its own.", DefaultValueFactory = _ => 1 };
+        parallel.Validators.Add(r => AtLeast(r, "--parallel", 1));
+        tolerance.Validators.Add(r => AtLeast(r, "--tolerance", 0));
         parameters.Validators.Add(CheckNames);
         var command = new Command("run", "Executes notebooks from top to bottom; leaves an executed .ipynb and a self-contained .html of each.")
         {
-            notebooks, parameters, output, inPlace, cellTimeout, timeout,
+            notebooks, parameters, output, inPlace, html, check, tolerance, parallel, cellTimeout, timeout,
         };
-        command.SetAction((parsed, cancellation) => RunAllAsync(parsed.GetValue(notebooks)!, new RunOptions
+        command.SetAction((parsed, cancellation) => RunAllAsync(parsed.GetValue(notebooks)!, parsed.GetValue(parallel), new RunOptions
         {
+            WritesPage = parsed.GetValue(html),
+            Check = parsed.GetValue(check),
+            Tolerance = parsed.GetValue(tolerance),
             OutputFolder = Path.GetFullPath(parsed.GetValue(output)!),
             InPlace = parsed.GetValue(inPlace),
             Parameters = (parsed.GetValue(parameters) ?? []).Select(p => p.Split('=', 2)).ToDictionary(p => p[0].Trim(), p => p[1]),
@@ -41,12 +50,17 @@ internal static class RunCommand
         return command;
     }
 
-    private static async Task<int> RunAllAsync(string[] paths, RunOptions options, CancellationToken cancellation)
+    private static async Task<int> RunAllAsync(string[] paths, int parallel, RunOptions options, CancellationToken cancellation)
     {
         if (paths.GroupBy(Path.GetFileName).FirstOrDefault(g => g.Count() > 1) is { } twice)
         {
             await Console.Error.WriteLineAsync($"{string.Join(" and ", twice)} would write the same files. Run them one at a time with different --output folders.");
             return Unusable;
+        }
+
+        if (parallel > 1 && paths.Length > 1)
+        {
+            return await ParallelRuns.RunAsync(paths, parallel, options, cancellation);
         }
 
         // The terminal's own writers, taken before the console is routed to cells.
@@ -83,9 +97,19 @@ internal static class RunCommand
                 await errors.WriteLineAsync($"{path}: {failure}");
             }
 
+            foreach (var difference in report.Differences)
+            {
+                await errors.WriteLineAsync($"{path}: {difference}");
+            }
+
+            if (options.Check && report.Failure is null)
+            {
+                await terminal.WriteLineAsync(report.Differences.Count == 0 ? "the outputs are those that were saved" : $"{report.Differences.Count} difference(s) from the saved outputs");
+            }
+
             await terminal.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{(report.Failure is null ? "done" : "stopped")} after {report.Elapsed.TotalSeconds:0.0} s"));
-            await terminal.WriteLineAsync($"  notebook  {report.NotebookPath}\n  page      {report.PagePath}");
-            return report.Failure switch { null => 0, { Cancelled: true } => Cancelled, _ => Failed };
+            await terminal.WriteLineAsync($"  notebook  {report.NotebookPath}{(report.PagePath is { } page ? $"\n  page      {page}" : "")}");
+            return report.Failure switch { null => report.Differences.Count == 0 ? 0 : Failed, { Cancelled: true } => Cancelled, _ => Failed };
         }
         catch (NotebookException e)
         {
@@ -110,6 +134,14 @@ internal static class RunCommand
             }
         });
         return option;
+    }
+
+    private static void AtLeast(OptionResult result, string name, double least)
+    {
+        if (result.Tokens.Count == 1 && !(double.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out var n) && n >= least && n < 1e6))
+        {
+            result.AddError($"{name} is '{result.Tokens[0].Value}'; give a number from {least} on.");
+        }
     }
 
     private static void CheckNames(OptionResult result)

@@ -39,7 +39,8 @@ public static class Outputs
         return data;
     }
 
-    private static bool IsJson(string mime) => mime == "application/json" || mime.EndsWith("+json", StringComparison.Ordinal);
+    /// <summary>Whether content of this type is JSON.</summary>
+    public static bool IsJson(string mime) => mime == "application/json" || mime.EndsWith("+json", StringComparison.Ordinal);
 
     private static JsonNode? Parsed(string content)
     {

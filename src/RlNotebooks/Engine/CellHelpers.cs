@@ -18,9 +18,26 @@ public static class CellHelpers
     /// <summary>Text that is shown as HTML, as it is.</summary>
     public static HtmlContent HTML(string content) => new(content);
 
+    /// <summary>Removes what the cell showed so far.</summary>
+    /// <param name="wait">Only when something new comes: no flicker.</param>
+    public static void ClearOutput(bool wait = false) => Cell("ClearOutput()").ClearOutput(wait);
+
+    /// <summary>Asks the person at the notebook, as <c>Kernel</c> of .NET Interactive does.</summary>
+    [SuppressMessage("Design", "CA1034", Justification = "Cells write Kernel.GetInputAsync without a using.")]
+    public static class Kernel
+    {
+        /// <summary>A line of text.</summary>
+        public static Task<string> GetInputAsync(string prompt = "") => Task.FromResult(Cell("GetInputAsync").Ask(prompt, isSecret: false));
+
+        /// <summary>A line of text that is not shown while it is typed.</summary>
+        public static Task<string> GetPasswordAsync(string prompt = "") => Task.FromResult(Cell("GetPasswordAsync").Ask(prompt, isSecret: true));
+    }
+
+    private static CellContext Cell(string name) => CellContext.Current ?? throw new InvalidOperationException($"{name} works only while a cell runs.");
+
     private static DisplayedValue Show(object? value, string? mimeType)
     {
-        var cell = CellContext.Current ?? throw new InvalidOperationException("display(…) works only while a cell runs.");
+        var cell = Cell("display(…)");
         return new DisplayedValue(cell.Display(cell.Session.Format(value, mimeType)), mimeType ?? (value as MimeContent)?.MimeType);
     }
 }

@@ -33,6 +33,8 @@ internal sealed class CellThread : IDisposable
         return result.Task;
     }
 
+    public bool IsAlive => thread.IsAlive;
+
     /// <summary>Wakes the thread if it waits or sleeps.</summary>
     public void InterruptIfWaiting()
     {

@@ -7,7 +7,7 @@ internal sealed class ConsoleRouter(bool isError, TextWriter outside) : TextWrit
 {
     private static readonly Lock Gate = new();
     private static int users;
-    private static (TextWriter Out, TextWriter Error) originals;
+    private static (TextWriter Out, TextWriter Error, TextReader In) originals;
 
     public override Encoding Encoding => outside.Encoding;
 
@@ -18,9 +18,10 @@ internal sealed class ConsoleRouter(bool isError, TextWriter outside) : TextWrit
         {
             if (users++ == 0)
             {
-                originals = (Console.Out, Console.Error);
+                originals = (Console.Out, Console.Error, Console.In);
                 Console.SetOut(new ConsoleRouter(isError: false, originals.Out));
                 Console.SetError(new ConsoleRouter(isError: true, originals.Error));
+                Console.SetIn(new ConsoleQuestions(originals.In));
             }
         }
     }
@@ -33,6 +34,7 @@ internal sealed class ConsoleRouter(bool isError, TextWriter outside) : TextWrit
             {
                 Console.SetOut(originals.Out);
                 Console.SetError(originals.Error);
+                Console.SetIn(originals.In);
             }
         }
     }

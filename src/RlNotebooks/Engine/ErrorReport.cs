@@ -9,13 +9,15 @@ namespace RlNotebooks.Engine;
 internal static class ErrorReport
 {
     private const int MostFrames = 30;
+    private const int MostErrors = 10;
+    private const int LongestLine = 200;
 
     public static CellError From(Exception exception, CellCode cell, string folder)
     {
         var error = exception switch
         {
             CellCompilationException e => FromDiagnostics(e.Errors, cell),
-            UnsupportedDirectiveException e => new CellError("NotSupported", e.Message, [$"{cell.Name}, line {e.Line}: {e.Message}"], e.Line),
+            Directives.DirectiveException e => new CellError("DirectiveError", e.Message, [$"{cell.Name}, line {e.Line}: {e.Message}"], e.Line),
             _ => FromThrown(exception, cell),
         };
         return error with
@@ -27,15 +29,32 @@ internal static class ErrorReport
 
     private static CellError FromDiagnostics(IReadOnlyList<Diagnostic> errors, CellCode cell)
     {
-        var lines = errors.Take(MostFrames).Select(d =>
-        {
-            var at = d.Location.GetLineSpan().StartLinePosition;
-            var where = d.Location.IsInSource ? $"{cell.Name}, line {at.Line + 1}, column {at.Character + 1}: " : "";
-            return $"{where}error {d.Id}: {d.GetMessage(CultureInfo.InvariantCulture)}";
-        }).ToArray();
-        return new CellError("CompilationError", $"{errors[0].Id}: {errors[0].GetMessage(CultureInfo.InvariantCulture)}", lines,
-            errors[0].Location.IsInSource ? errors[0].Location.GetLineSpan().StartLinePosition.Line + 1 : null);
+        var lines = errors.Take(MostErrors).SelectMany(d => Describe(d, cell));
+        var more = errors.Count > MostErrors ? $"… and {errors.Count - MostErrors} more errors" : null;
+        var first = errors.FirstOrDefault(d => d.Location.IsInSource && FileName(d) == cell.Name);
+        return new CellError("CompilationError", $"{errors[0].Id}: {errors[0].GetMessage(CultureInfo.InvariantCulture)}", [.. lines, .. more is null ? Array.Empty<string>() : [more]],
+            first?.Location.GetLineSpan().StartLinePosition.Line + 1);
     }
+
+    // The place, the message, and beneath it the line with a mark, as a compiler shows it.
+    private static IEnumerable<string> Describe(Diagnostic error, CellCode cell)
+    {
+        var message = $"error {error.Id}: {error.GetMessage(CultureInfo.InvariantCulture)}";
+        if (!error.Location.IsInSource)
+        {
+            return [message];
+        }
+
+        var span = error.Location.GetLineSpan();
+        var (start, end) = (span.StartLinePosition, span.EndLinePosition);
+        var line = error.Location.SourceTree!.GetText().Lines[start.Line].ToString();
+        var where = $"{(span.Path.Length > 0 ? FileName(error) : cell.Name)}, line {start.Line + 1}, column {start.Character + 1}: {message}";
+        var length = Math.Max(1, end.Line == start.Line ? end.Character - start.Character : line.Length - start.Character);
+        return line.Trim().Length == 0 || line.Length > LongestLine ? [where]
+            : [where, $"    {line.TrimEnd()}", $"    {new string([.. line[..Math.Min(start.Character, line.Length)].Select(c => c == '\t' ? '\t' : ' ')])}{new string('^', Math.Min(length, LongestLine))}"];
+    }
+
+    private static string FileName(Diagnostic error) => Path.GetFileName(error.Location.GetLineSpan().Path);
 
     private static CellError FromThrown(Exception exception, CellCode cell)
     {

@@ -17,14 +17,41 @@ public sealed class NotebookRunner(RunOptions options, IRunListener listener)
         var notebook = Notebook.Load(path);
         Parameters.Inject(notebook, options.Parameters, path);
         var (target, page) = Targets(source, path);
+        var saved = notebook.Cells.Select(c => c.IsCode ? (JsonArray)c.Outputs.DeepClone() : []).ToArray();
         var clock = Stopwatch.StartNew();
-        var failure = await ExecuteAsync(notebook, path, source, cancellation).ConfigureAwait(false);
-        notebook.Save(target);
-        await File.WriteAllTextAsync(page, HtmlPage.Of(notebook, Path.GetFileNameWithoutExtension(source), Path.GetDirectoryName(source)!), CancellationToken.None).ConfigureAwait(false);
-        return new RunReport(target, page, clock.Elapsed, failure);
+        void Save()
+        {
+            notebook.Save(target);
+            if (page is not null)
+            {
+                File.WriteAllText(page, HtmlPage.Of(notebook, Path.GetFileNameWithoutExtension(source), Path.GetDirectoryName(source)!));
+            }
+        }
+
+        var failure = await ExecuteAsync(notebook, path, source, Save, cancellation).ConfigureAwait(false);
+        Save();
+        return new RunReport(target, page, clock.Elapsed, failure) { Differences = options.Check && failure is null ? [.. Differences(notebook, saved)] : [] };
     }
 
-    private (string Notebook, string Page) Targets(string source, string path)
+    private IEnumerable<string> Differences(Notebook notebook, JsonArray[] saved)
+    {
+        var comparison = new OutputComparison(options.Tolerance);
+        var (cells, number) = (notebook.Cells, 0);
+        for (var i = 0; i < cells.Count; i++)
+        {
+            var cell = cells[i];
+            number += cell.IsCode && cell.Source.Trim().Length > 0 ? 1 : 0;
+            if (cell.IsCode && !cell.HasTag("skip-execution") && !OutputComparison.Tags.Any(cell.HasTag))
+            {
+                foreach (var difference in comparison.Differences(saved[i], cell.Outputs))
+                {
+                    yield return $"code cell {number} ({cell.FirstLine}): {difference}";
+                }
+            }
+        }
+    }
+
+    private (string Notebook, string? Page) Targets(string source, string path)
     {
         var folder = Path.GetFullPath(options.OutputFolder);
         Directory.CreateDirectory(folder);
@@ -34,31 +61,35 @@ public sealed class NotebookRunner(RunOptions options, IRunListener listener)
             throw new NotebookException($"{path}: the output would overwrite it. Say --inplace if that is meant, or --output with another folder.");
         }
 
-        return (target, Path.Combine(folder, Path.ChangeExtension(Path.GetFileName(source), ".html")));
+        return (target, options.WritesPage ? Path.Combine(folder, Path.ChangeExtension(Path.GetFileName(source), ".html")) : null);
     }
 
-    private async Task<RunFailure?> ExecuteAsync(Notebook notebook, string path, string source, CancellationToken cancellation)
+    private async Task<RunFailure?> ExecuteAsync(Notebook notebook, string path, string source, Action save, CancellationToken cancellation)
     {
         var folder = Path.GetDirectoryName(source)!;
         var before = Environment.CurrentDirectory;
         var collector = new OutputCollector(listener.Displayed);
         var session = new NotebookSession(folder);
         session.Output += collector.Add;
+        var results = new Dictionary<int, CellResult>();
+        void OnExit(object? sender, EventArgs e) => Ended(notebook, path, collector, results, save);
+        AppDomain.CurrentDomain.ProcessExit += OnExit;
         try
         {
             Environment.CurrentDirectory = folder;
-            return await CellsAsync(notebook, path, session, collector, cancellation).ConfigureAwait(false);
+            return await CellsAsync(notebook, path, session, collector, results, cancellation).ConfigureAwait(false);
         }
         finally
         {
+            AppDomain.CurrentDomain.ProcessExit -= OnExit;
             Environment.CurrentDirectory = before;
             session.Dispose();
         }
     }
 
-    private async Task<RunFailure?> CellsAsync(Notebook notebook, string path, NotebookSession session, OutputCollector collector, CancellationToken cancellation)
+    private async Task<RunFailure?> CellsAsync(Notebook notebook, string path, NotebookSession session, OutputCollector collector, Dictionary<int, CellResult> results, CancellationToken cancellation)
     {
-        var cells = notebook.Cells.Where(c => c.IsCode && c.Source.Trim().Length > 0).ToArray();
+        var cells = Runnable(notebook);
         foreach (var cell in notebook.Cells.Where(c => c.IsCode))
         {
             cell.Outputs.Clear();
@@ -73,7 +104,6 @@ public sealed class NotebookRunner(RunOptions options, IRunListener listener)
         }
 
         RunFailure? failure = null;
-        var results = new Dictionary<int, CellResult>();
         for (var i = 0; i < cells.Length && failure is null; i++)
         {
             var (cell, number) = (cells[i], i + 1);
@@ -120,14 +150,33 @@ public sealed class NotebookRunner(RunOptions options, IRunListener listener)
 
         if (cell.HasTag("raises-exception"))
         {
-            return result.Status == CellStatus.Failed ? null
-                : new RunFailure(number, null, cell.FirstLine, "it is tagged raises-exception, but nothing was thrown", Cancelled: false);
+            return null; // It may throw; it need not.
         }
 
         return result.Error is { } error
             ? new RunFailure(number, error.Line, SourceLine(cell, error.Line), $"{error.Name}: {error.Message}", Cancelled: false)
             : null;
     }
+
+    // A cell ended the process (Environment.Exit): what was shown so far is written all the same, and the run has failed.
+    private static void Ended(Notebook notebook, string path, OutputCollector collector, Dictionary<int, CellResult> results, Action save)
+    {
+        var cells = Runnable(notebook);
+        var last = Enumerable.Range(0, cells.Length).FirstOrDefault(i => !results.ContainsKey(i) && !cells[i].HasTag("skip-execution"), cells.Length - 1);
+        var message = $"the cell ended the process (exit code {Environment.ExitCode})";
+        results[last] = new CellResult(CellStatus.Failed, results.Count + 1, null, new CellError("ProcessExit", message, [$"ProcessExit: {message}"], null));
+        foreach (var (i, result) in results)
+        {
+            Fill(cells[i], collector.Of($"{i}"), result);
+        }
+
+        save();
+        Environment.ExitCode = Environment.ExitCode == 0 ? 1 : Environment.ExitCode;
+        using var errors = new StreamWriter(Console.OpenStandardError());
+        errors.WriteLine($"{path}: {new RunFailure(last + 1, null, cells[last].FirstLine, message, Cancelled: false)}");
+    }
+
+    private static NotebookCell[] Runnable(Notebook notebook) => [.. notebook.Cells.Where(c => c.IsCode && c.Source.Trim().Length > 0)];
 
     private static void Fill(NotebookCell cell, IEnumerable<JsonObject> shown, CellResult result)
     {

@@ -32,6 +32,10 @@ internal sealed class OutputCollector(Action<string> displayed)
                     entries.Add(displays[d.DisplayId] = new Entry(null) { Bundle = d.Bundle });
                     Show(d.Bundle);
                     break;
+                case OutputCleared:
+                    // With "wait" too: at the end nothing tells the two apart but whether something new came.
+                    entries.Clear();
+                    break;
                 case DisplayUpdated d:
                     displays[d.DisplayId].Bundle = d.Bundle;
                     Show(d.Bundle);

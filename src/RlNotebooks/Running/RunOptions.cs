@@ -9,6 +9,15 @@ public sealed record RunOptions
     /// <summary>Write the executed notebook over its source instead.</summary>
     public bool InPlace { get; init; }
 
+    /// <summary>Also leave a self-contained page.</summary>
+    public bool WritesPage { get; init; } = true;
+
+    /// <summary>Compare the new outputs with the saved ones; differences fail the run.</summary>
+    public bool Check { get; init; }
+
+    /// <summary>Largest relative difference of two numbers that <see cref="Check"/> lets pass.</summary>
+    public double Tolerance { get; init; } = 0.01;
+
     /// <summary>Values for the cell tagged <c>parameters</c>, as typed on the command line.</summary>
     public IReadOnlyDictionary<string, string> Parameters { get; init; } = new Dictionary<string, string>();
 
@@ -21,10 +30,14 @@ public sealed record RunOptions
 
 /// <summary>How a run ended.</summary>
 /// <param name="NotebookPath">The executed notebook.</param>
-/// <param name="PagePath">The self-contained page.</param>
+/// <param name="PagePath">The self-contained page; null when none was asked for.</param>
 /// <param name="Elapsed">Time the cells took.</param>
 /// <param name="Failure">Null when every cell did what it should.</param>
-public sealed record RunReport(string NotebookPath, string PagePath, TimeSpan Elapsed, RunFailure? Failure);
+public sealed record RunReport(string NotebookPath, string? PagePath, TimeSpan Elapsed, RunFailure? Failure)
+{
+    /// <summary>What differs from the saved outputs, when that was asked for.</summary>
+    public IReadOnlyList<string> Differences { get; init; } = [];
+}
 
 /// <summary>The cell that ended a run.</summary>
 /// <param name="CellNumber">Among the code cells, from 1.</param>

@@ -6,13 +6,21 @@ namespace RlNotebooks.Engine.Formatting;
 /// <summary>Values as HTML; every text is encoded.</summary>
 internal static class HtmlText
 {
-    public static string Of(object? value) => Shape.Of(value) switch
+    private const int Deepest = 3;
+
+    public static string Of(object? value) => Of(value, 0);
+
+    private static string Of(object? value, int depth) => Shape.Of(value) switch
     {
         Scalar s => $"<pre>{Encode(s.Text)}</pre>",
-        Properties p => $"<table><caption>{Encode(p.TypeName)}</caption><tbody>{string.Concat(p.Items.Select(i => $"<tr><th>{Encode(i.Name)}</th><td>{Encode(i.Value)}</td></tr>"))}</tbody></table>",
+        Properties p => $"<details{(depth == 0 ? " open" : "")}><summary>{Encode(p.TypeName)}</summary><table><tbody>{string.Concat(p.Items.Select(i => $"<tr><th>{Encode(i.Name)}</th><td>{Member(i.Text, i.Value, depth)}</td></tr>"))}</tbody></table></details>",
         Table t => Of(t),
         var other => throw new InvalidOperationException($"{other.GetType().Name} has no HTML."),
     };
+
+    // An object inside an object can be opened; only what can be opened costs anything before it is.
+    private static string Member(string text, object? value, int depth) =>
+        value is null or string or IFormattable or System.Collections.IEnumerable || depth + 1 >= Deepest || Shape.Of(value) is not Properties ? Encode(text) : Of(value, depth + 1);
 
     private static string Of(Table table)
     {

@@ -10,19 +10,28 @@ internal abstract record Shape
 {
     public const int MostRows = 20;
     private const int LongestCell = 200;
+    private const int LongestText = 20_000;
+
+    private static readonly Dictionary<Type, string> Keywords = new()
+    {
+        [typeof(int)] = "int", [typeof(long)] = "long", [typeof(short)] = "short", [typeof(byte)] = "byte", [typeof(float)] = "float", [typeof(double)] = "double",
+        [typeof(decimal)] = "decimal", [typeof(bool)] = "bool", [typeof(char)] = "char", [typeof(string)] = "string", [typeof(object)] = "object",
+        [typeof(uint)] = "uint", [typeof(ulong)] = "ulong", [typeof(ushort)] = "ushort", [typeof(sbyte)] = "sbyte",
+    };
 
     public static Shape Of(object? value) => value switch
     {
-        null or string or IFormattable or bool or char or Type or Enum => new Scalar(Text(value)),
+        null or string or IFormattable or bool or char or Type or Enum => new Scalar(Shortened(Text(value))),
         Exception e => new Scalar(e.InnerException is { } inner ? $"{e.GetType().Name}: {e.Message}\n---> {inner.GetType().Name}: {inner.Message}" : $"{e.GetType().Name}: {e.Message}"),
         Task task => new Scalar($"{Name(task.GetType())} ({task.Status}); use await for its result"),
         Delegate d => new Scalar(Name(d.GetType())),
         _ when value.GetType().FullName == "Microsoft.Data.Analysis.DataFrame" => DataFrameShape.Of(value),
+        _ when value.GetType().FullName == "TorchSharp.torch+Tensor" => TensorShape.Of(value),
         IDictionary map => Rows(["key", "value"], map.Keys.Cast<object?>().Take(MostRows).Select(k => new[] { k, k is null ? null : map[k] }), map.Count),
         IEnumerable items => OfItems(items),
         _ when IsTransparent(value.GetType()) && Members(value.GetType()) is { Length: > 0 } members =>
-            new Properties(Name(value.GetType()), [.. members.Select(m => (m.Name, Cell(Read(m, value))))]),
-        _ => new Scalar(Text(value)),
+            new Properties(Name(value.GetType()), [.. members.Select(m => Read(m, value) is var member ? (m.Name, Cell(member), member) : default)]),
+        _ => new Scalar(Shortened(Text(value))),
     };
 
     /// <summary>A value in one short line.</summary>
@@ -35,6 +44,7 @@ internal abstract record Shape
             IDictionary d => $"{{ {string.Join(", ", d.Keys.Cast<object>().Select(k => $"{Cell(k)}: {Cell(d[k])}"))} }}",
             ICollection c => $"[{string.Join(", ", c.Cast<object?>().Select(Cell))}]",
             IEnumerable or Task or Delegate => Name(value.GetType()),
+            not null when value.GetType().FullName == "TorchSharp.torch+Tensor" => TensorShape.Of(value).Text.Split('\n')[0],
             _ => Text(value),
         };
         text = text.ReplaceLineEndings(" ↵ ");
@@ -70,8 +80,14 @@ internal abstract record Shape
         _ => value.ToString() ?? "",
     };
 
+    private static string Shortened(string text) => text.Length <= LongestText ? text
+        : string.Create(CultureInfo.InvariantCulture, $"{text.AsSpan(0, LongestText)}… ({text.Length:N0} characters, the first {LongestText:N0} shown)");
+
     private static string Name(Type type) =>
-        type.IsArray ? $"{Name(type.GetElementType()!)}[]"
+        Keywords.TryGetValue(type, out var keyword) ? keyword
+        : type.Name.StartsWith("<>f__Anonymous", StringComparison.Ordinal) ? "anonymous"
+        : Nullable.GetUnderlyingType(type) is { } underlying ? $"{Name(underlying)}?"
+        : type.IsArray ? $"{Name(type.GetElementType()!)}[]"
         : type.IsGenericType ? $"{type.Name.Split('`')[0]}<{string.Join(", ", type.GetGenericArguments().Select(Name))}>"
         : type.Name;
 
@@ -116,4 +132,6 @@ internal sealed record Table(string[] Columns, string[][] Rows, long? Count) : S
 }
 
 /// <summary>Names and values of an object's properties.</summary>
-internal sealed record Properties(string TypeName, (string Name, string Value)[] Items) : Shape;
+/// <param name="TypeName">Of the object.</param>
+/// <param name="Items">Name, the value in one line, and the value itself.</param>
+internal sealed record Properties(string TypeName, (string Name, string Text, object? Value)[] Items) : Shape;

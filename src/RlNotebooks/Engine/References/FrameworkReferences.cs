@@ -23,5 +23,5 @@ internal static class FrameworkReferences
 
     public static bool IsFramework(string path) => Path.GetDirectoryName(path) == Folder;
 
-    public static PortableExecutableReference Shared(string path) => Cache.GetOrAdd(path, p => MetadataReference.CreateFromFile(p));
+    public static PortableExecutableReference Shared(string path) => Cache.GetOrAdd(path, p => MetadataReference.CreateFromFile(p, documentation: new AssemblyDocumentation(p)));
 }

@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Runtime.Loader;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.Scripting.Hosting;
+using RlNotebooks.Engine.Packages;
 
 namespace RlNotebooks.Engine.References;
 
@@ -56,6 +57,9 @@ internal sealed class NotebookReferenceResolver(string folder, InteractiveAssemb
         }
     }
 
+    /// <summary>An assembly of a package, unless this process has another of that name.</summary>
+    public MetadataReference OfPackage(string path) => Reference(InProcess(Path.GetFileNameWithoutExtension(path)) ?? path);
+
     public override bool Equals(object? other) => ReferenceEquals(this, other);
 
     public override int GetHashCode() => System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(this);
@@ -80,6 +84,11 @@ internal sealed class NotebookReferenceResolver(string folder, InteractiveAssemb
             return known;
         }
 
+        if (PackageLoader.PathOf(name) is { } packaged)
+        {
+            return packaged;
+        }
+
         var sibling = besideFolder is null ? null : Path.Combine(besideFolder, $"{name}.dll");
         return File.Exists(sibling) ? sibling : null;
     }
@@ -92,7 +101,19 @@ internal sealed class NotebookReferenceResolver(string folder, InteractiveAssemb
         var name = Path.GetFileNameWithoutExtension(path);
         if (InProcess(name) != path)
         {
-            return MetadataReference.CreateFromFile(path);
+            // A package's assembly is loaded where the process finds it, so that its own dependencies and natives are found too.
+            if (PackageLoader.Load(name) is { } packaged)
+            {
+                if (registered.Add(name))
+                {
+                    loader.RegisterDependency(packaged);
+                }
+
+                return FrameworkReferences.Shared(path);
+            }
+
+            // Not shared: the file may be rebuilt before the next session.
+            return MetadataReference.CreateFromFile(path, documentation: new AssemblyDocumentation(path));
         }
 
         if (!FrameworkReferences.IsFramework(path) && registered.Add(name))
