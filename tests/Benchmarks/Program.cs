@@ -1,6 +1,12 @@
 using Benchmarks;
 using static TorchSharp.torch;
 
+if (args is ["evidence", ..])
+{
+    await Benchmarks.Evidence.Evidence.RunAsync(args[1..]);
+    return;
+}
+
 var options = Options.Parse(args);
 set_num_threads(options.Threads);
 var work = Directory.CreateDirectory(Path.Combine(Environment.CurrentDirectory, "artifacts", $"benchmark-{Environment.ProcessId}")).FullName;
