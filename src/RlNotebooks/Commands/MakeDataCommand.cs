@@ -8,22 +8,55 @@ using RlPrimitives.Algorithms;
 using RlPrimitives.Environments;
 using RlPrimitives.Inference;
 using RlPrimitives.Rewards;
+using RlPrimitives.Rollouts;
 
 namespace RlNotebooks.Commands;
 
-/// <summary><c>make-data</c>: remakes the shipped prompts and model from their seeds.</summary>
+/// <summary><c>make-data</c>: remakes the shipped prompts and models from their seeds.</summary>
 internal static class MakeDataCommand
 {
     public static Command Create()
     {
         var output = new Option<string>("--output", "-o") { Description = "Folder to write to.", DefaultValueFactory = _ => "data" };
-        var steps = new Option<int>("--steps") { Description = "Training steps of the model.", DefaultValueFactory = _ => 2000 };
-        var command = new Command("make-data", "Remakes data/prompts and data/models/tiny-calc from their seeds (minutes on two cores).") { output, steps };
-        command.SetAction((parsed, cancellation) => MakeAsync(Path.GetFullPath(parsed.GetValue(output)!), parsed.GetValue(steps), cancellation));
+        var steps = new Option<int>("--steps") { Description = "Training steps of tiny-calc.", DefaultValueFactory = _ => 2000 };
+        var only = new Option<string?>("--only") { Description = "One of the two: tiny-calc (with its prompts) or tiny-walks." };
+        only.AcceptOnlyFromAmong("tiny-calc", "tiny-walks");
+        var command = new Command("make-data", "Remakes data/prompts and data/models from their seeds (minutes on two cores).") { output, steps, only };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var (folder, wanted) = (Path.GetFullPath(parsed.GetValue(output)!), parsed.GetValue(only));
+            if (wanted is null or "tiny-walks")
+            {
+                await MakeTinyWalksAsync(folder, cancellation);
+            }
+
+            if (wanted is null or "tiny-calc")
+            {
+                await MakeTinyCalcAsync(folder, parsed.GetValue(steps), cancellation);
+            }
+
+            return 0;
+        });
         return command;
     }
 
-    private static async Task<int> MakeAsync(string folder, int steps, CancellationToken cancellation)
+    private static async Task MakeTinyWalksAsync(string folder, CancellationToken cancellation)
+    {
+        var model = Path.Combine(folder, "models", "tiny-walks");
+        using (var trained = await TinyWalks.TrainAsync(TinyWalks.Steps, cancellation))
+        {
+            trained.Save(model);
+        }
+
+        using var saved = await InferenceModule.FromPretrainedAsync(model, cancellationToken: cancellation);
+        var graph = TinyWalks.Graph();
+        var environment = new SimpleTextEnvironment(saved, graph.Problems, sampling: new SamplingOptions { MaxNewTokens = graph.MaxLength - 1 });
+        var collected = await new RolloutManager(environment, new RolloutConfig { GroupSize = 50 }).CollectAsync(50 * graph.Problems.Count, cancellationToken: cancellation);
+        var scored = await new RewardComputer((new PathOptimality(graph), 1)).ComputeRewardsAsync(collected.Trajectories, cancellationToken: cancellation);
+        Console.WriteLine($"mean optimality of {scored.Totals.Length} walks {scored.Totals.Average():F3}; {saved.Model.ParameterCount:N0} parameters in {model}");
+    }
+
+    private static async Task MakeTinyCalcAsync(string folder, int steps, CancellationToken cancellation)
     {
         var (heldOut, training) = TinyCalc.Problems();
         Write(Path.Combine(folder, "prompts", "addition.jsonl"), training);
@@ -41,7 +74,6 @@ internal static class MakeDataCommand
         Console.WriteLine($"held-out, greedy:  {await Evaluation.AccuracyAsync(environment, heldOut, correct, cancellationToken: cancellation)}");
         Console.WriteLine($"held-out, sampled: {await Evaluation.AccuracyAsync(environment, heldOut, correct, environment.Sampling, cancellationToken: cancellation)}");
         Console.WriteLine($"{saved.Model.ParameterCount:N0} parameters in {model}, {clock.Elapsed.TotalMinutes:F1} minutes");
-        return 0;
     }
 
     private static void Write(string path, IReadOnlyList<Problem> problems)
