@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using NetMQ;
 using NetMQ.Sockets;
+using RlNotebooks.Engine;
 
 namespace RlNotebooks.Tests.Kernel;
 
@@ -34,6 +35,39 @@ public sealed class KernelRobustnessTests(KernelFixture kernel)
         Assert.Null(Client.TryReply(Client.Shell, forged, TimeSpan.FromMilliseconds(200)));
         Assert.Equal("2", Client.Execute("1 + 1").Shown[0].Plain);
         Assert.Contains("wrong signature", kernel.Process.Log, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_kernel_started_by_a_program_that_blocks_the_runtimes_signal_can_be_interrupted_all_the_same()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return;
+        }
+
+        // A child process inherits the mask of the thread that starts it.
+        RuntimeSignal.Change(how: 0);
+        KernelProcess process;
+        try
+        {
+            process = KernelProcess.Start();
+        }
+        finally
+        {
+            RuntimeSignal.Allow();
+        }
+
+        using (process)
+        using (var client = new KernelClient(process.Connection))
+        {
+            var id = client.SendCell("while (true) { }");
+            Thread.Sleep(1000);
+            client.Send(client.Control, "interrupt_request", []);
+            Assert.Equal("error", client.Reply(client.Shell, id)["status"]!.ToString());
+
+            // With a thread still in the loop this collection would never end.
+            Assert.Equal("1", client.Execute("GC.Collect(); 1").Shown[0].Plain);
+        }
     }
 
     [Fact]
