@@ -53,3 +53,8 @@ public sealed record RewardBatch(float?[] Totals, IReadOnlyDictionary<string, fl
         return points.Sum(p => (p.X - x) * (p.Y - y)) / Math.Sqrt(points.Sum(p => (p.X - x) * (p.X - x)) * points.Sum(p => (p.Y - y) * (p.Y - y)));
     }
 }
+
+/// <summary>Scores of one objective that were given up.</summary>
+/// <param name="TimedOut">Scores that took longer than the limit.</param>
+/// <param name="Threw">Scores that threw, or were not finite.</param>
+public readonly record struct ObjectiveFailures(int TimedOut, int Threw);
