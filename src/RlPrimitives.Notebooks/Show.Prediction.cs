@@ -44,9 +44,10 @@ public static partial class Show
             traces.Add(Traces.Band("tolerance", places, [.. wanted.Select(p => p - tolerance)], [.. wanted.Select(p => p + tolerance)], Palette.Grey, legend: false));
         }
 
-        traces.Add(Traces.Line("predicted" + (tolerance > 0 ? " ± " + Short(tolerance) : ""), places, wanted, Palette.Grey, "dash", 1.5));
         traces.Add(Traces.Line("observed", places, seen, Palette.Blue).With(
             ("mode", "lines+markers"), ("marker", new Plotly.NET.TraceObjects.Marker().With(("color", Palette.Blue), ("size", 8.0)))));
+        // On top, so that it is seen where it was met exactly.
+        traces.Add(Traces.Line("predicted" + (tolerance > 0 ? " ± " + Short(tolerance) : ""), places, wanted, Palette.Grey, "dash", 1.5));
         return Chart.Of(title, Layouts.Of(title, new Panel(xTitle, yTitle)), traces);
     }
 }
