@@ -24,12 +24,11 @@ public static partial class Show
         var traces = new List<Trace>();
         foreach (var (name, middle, _, density) in violin ? curves : [.. curves.Reverse()]) // the early ridges stand in front
         {
-            var reach = Array.ConvertAll(density.Height, h => h * apart * (violin ? 0.45 : 1.5));
+            var reach = Array.ConvertAll(density.Height, h => Math.Round(h * apart * (violin ? 0.45 : 1.5), 2));
             var back = Enumerable.Range(0, reach.Length).Reverse().ToArray();
             double[] along = [.. density.At, .. back.Select(i => density.At[i])];
             double[] across = [.. reach.Select(r => middle + r), .. back.Select(i => violin ? middle - reach[i] : middle)];
-            traces.Add(Traces.Area(name, violin ? across : along, violin ? along : across, colour, violin ? 0.3 : 0.35, legend: false));
-            traces.Add(Traces.Line(name, violin ? across : density.At, violin ? along : [.. reach.Select(r => middle + r)], colour, width: 1, legend: false).With(("hoverinfo", "skip")));
+            traces.Add(Traces.Area(name, violin ? across : along, violin ? along : across, colour, 0.35, legend: false).With(("line", new Line().With(("color", colour), ("width", 1)))));
         }
 
         double[] middles = [.. curves.Select(c => c.Middle)], means = [.. curves.Select(c => c.Values.Average())];
