@@ -25,7 +25,7 @@ public static partial class Show
             ("update", s => s.UpdateSeconds, Palette.Orange),
             ("evaluation", s => s.Evaluation?.Seconds ?? 0, Palette.Purple),
         ];
-        var stride = Thinning.Stride(history.Count, SmallCurvePoints / 2);
+        var stride = Thinning.Stride(history.Count, SmallCurvePoints / 3);
         var x = Thinning.Average(Iterations(history), stride);
         double[] wide = x.Length > 1 ? x : [x[0] - 0.5, x[0] + 0.5];
         var traces = new List<Trace>();

@@ -159,6 +159,8 @@ public class TrainingChartTests
         Assert.Equal([3.0, 3], update["y"].Numbers());
         Assert.Equal([48.0, 48], chart.Figure().Trace("sampled tokens/s")["y"].Numbers());
         Assert.Equal([500.0, 700], chart.Figure().Trace("trained tokens/s")["y"].Numbers());
+        TrainingHistory longer = new("GRPO", [.. Histories.Random(300, 4, 1).Select(s => s with { Timings = timings, UpdateTokensPerSecond = 1000 / (s.Iteration + 0.7) })]);
+        Assert.InRange(Show.SpeedProfile(longer) is var big ? big.ToJson().Length + big.ToHtml().Length : 0, 1_000, 60_000);
         Assert.StartsWith("3 s per iteration: 66.7 % generation, 33.3 % update", Show.SpeedProfile(Histories.Of([1])).Title, StringComparison.Ordinal);
     }
 
