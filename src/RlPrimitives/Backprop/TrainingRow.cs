@@ -69,6 +69,14 @@ public sealed record TrainingRow(int[] Ids, int[] Trained, float[] OldLogProbs, 
                 $"{Advantages.Length} advantages: the last three must be equal and at least 1, and places within [1, {Ids.Length - 1}].");
         }
 
+        for (var i = 1; i < length; i++)
+        {
+            if (Trained[i] <= Trained[i - 1])
+            {
+                throw new ArgumentException($"Row {index}: trained place {Trained[i]} follows {Trained[i - 1]}; places ascend.");
+            }
+        }
+
         foreach (var (name, values) in (ReadOnlySpan<(string, float[]?)>)
             [(nameof(SamplerLogProbs), SamplerLogProbs), (nameof(ReferenceLogProbs), ReferenceLogProbs), (nameof(OldValues), OldValues), (nameof(Returns), Returns)])
         {
