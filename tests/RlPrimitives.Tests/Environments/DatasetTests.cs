@@ -82,6 +82,15 @@ public sealed class DatasetTests : IDisposable
     }
 
     [Fact]
+    public async Task Numbers_that_JSON_does_not_know_are_read_from_parquet_all_the_same()
+    {
+        var schema = new ParquetSchema(new DataField<string>("prompt"), new DataField<double>("missing"), new DataField<float>("endless"), new ListField("list", new DataField<double>("element")));
+        var path = await WriteParquet("n.parquet", schema, new() { ["prompt"] = "x", ["missing"] = double.NaN, ["endless"] = float.NegativeInfinity, ["list"] = new List<double> { 0.5, double.PositiveInfinity } });
+        var fields = Assert.Single(Prompts.Load(path)).Fields;
+        Assert.Equal(("NaN", "-Infinity", """[0.5,"Infinity"]"""), (fields["missing"], fields["endless"], fields["list"]));
+    }
+
+    [Fact]
     public async Task Parquet_mistakes_name_file_row_and_column()
     {
         var damaged = Write("damaged.parquet", "not parquet at all");
