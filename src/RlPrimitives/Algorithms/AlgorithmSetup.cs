@@ -61,9 +61,9 @@ internal sealed record AlgorithmSetup(
             throw new ArgumentException("The environment asks another model than the one that is trained: give both the same.", nameof(backprop));
         }
 
-        if (!ReferenceEquals(environment, rollouts.Environment))
+        if (Difference(environment, rollouts.Environment) is { } difference)
         {
-            throw new ArgumentException("The rollouts are collected in another environment than the algorithm was given: make the RolloutManager with the same one.", nameof(rollouts));
+            throw new ArgumentException($"The rollouts are collected in another environment than the algorithm was given ({difference}): make the RolloutManager with the same one.", nameof(rollouts));
         }
 
         if (environment.Sampling.Temperature <= 0)
@@ -94,6 +94,17 @@ internal sealed record AlgorithmSetup(
             new StepRecorder(config, config.Evaluation is null ? null : new Evaluator(environment, rollouts.Config, rewards, config.Evaluation), log),
             environment, rollouts, backprop, config, log);
     }
+
+    // A cell that is run again makes a new environment beside the old rollouts: harmless where it is made alike.
+    private static string? Difference(BaseEnvironment given, BaseEnvironment collected) =>
+        ReferenceEquals(given, collected) ? null
+        : given.GetType() != collected.GetType() ? $"a {collected.GetType().Name}, not a {given.GetType().Name}"
+        : !ReferenceEquals(given.Inference, collected.Inference) ? "it asks another inference module"
+        : Key(given.Sampling) != Key(collected.Sampling) ? "it samples otherwise"
+        : !given.Problems.Select(p => (p.Id, p.Prompt)).SequenceEqual(collected.Problems.Select(p => (p.Id, p.Prompt))) ? "it has other problems"
+        : null;
+
+    private static (float, int, bool) Key(Inference.SamplingOptions sampling) => (sampling.Temperature, sampling.MaxNewTokens, sampling.IsFiltered);
 
     // Rewards standardised within their groups are not divided by the group's deviation again, unless the user asks for it by name.
     private static IAdvantageEstimator Chosen(AlgorithmConfig config, IAdvantageEstimator own, IRewardMethod? method) =>

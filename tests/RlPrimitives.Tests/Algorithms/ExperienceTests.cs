@@ -102,6 +102,20 @@ public class ExperienceTests
     }
 
     [Fact]
+    public async Task Turns_sampled_greedily_are_read_and_not_trained()
+    {
+        using var inference = TinyModels.FreshModule(1, spread: 0.1);
+        using var backprop = new BackpropModule(inference.Model, new BackpropConfig());
+        var environment = new Checked(inference, Problems);
+        var algorithm = new GrpoAlgorithm(
+            environment, new RolloutManager(environment, new RolloutConfig { GroupSize = 4, Seed = 1 }), RewardComputer.From(t => (float)t.Member), backprop, new AlgorithmConfig { BatchSize = 32 });
+        var step = (await algorithm.TrainAsync(1))[0];
+        Assert.Equal((32, 16), (step.Rewards.Length, step.Advantages.Count(a => a != 0))); // problems of odd number were answered greedily only
+        Assert.Equal((1, 16), (step.Update.OptimizerSteps, step.Update.Tokens)); // one sampled token of each other trajectory
+        Assert.True(step.Update.SamplerDifference < 1e-3);
+    }
+
+    [Fact]
     public async Task An_evaluation_keeps_the_limits_of_the_rollouts()
     {
         using var inference = TinyModels.FreshModule(1, spread: 0.1);
@@ -187,6 +201,7 @@ public class ExperienceTests
     public void What_cannot_work_is_refused_when_it_is_put_together()
     {
         using var inference = TinyModels.FreshModule();
+        using var elsewhere = TinyModels.FreshModule();
         using var plain = new BackpropModule(inference.Model, new BackpropConfig());
         using var valued = new BackpropModule(inference.Model, new BackpropConfig { Value = new ValueConfig() });
         var environment = new SimpleTextEnvironment(inference, Problems);
@@ -197,8 +212,12 @@ public class ExperienceTests
         Assert.Contains("GroupSize", Message(() => new ReinforceAlgorithm(environment, Rollouts(1), rewards, plain, AlgorithmConfig.Rloo)), StringComparison.Ordinal);
         Assert.Contains("PassAt", Message(() => new GrpoAlgorithm(
             environment, Rollouts(8), rewards, plain, new AlgorithmConfig { Evaluation = new EvaluationPlan { Problems = Problems, PassAt = [4] } })), StringComparison.Ordinal);
-        var other = new RolloutManager(new SimpleTextEnvironment(inference, Problems), new RolloutConfig { GroupSize = 4 });
-        Assert.Contains("another environment", Message(() => new GrpoAlgorithm(environment, other, rewards, plain)), StringComparison.Ordinal);
+        string OfRollouts(BaseEnvironment other) => Message(() => new GrpoAlgorithm(environment, new RolloutManager(other, new RolloutConfig { GroupSize = 4 }), rewards, plain));
+        Assert.Contains("samples otherwise", OfRollouts(new SimpleTextEnvironment(inference, Problems, sampling: new SamplingOptions { TopK = 5 })), StringComparison.Ordinal);
+        Assert.Contains("other problems", OfRollouts(new SimpleTextEnvironment(inference, Problems[..4])), StringComparison.Ordinal);
+        Assert.Contains("a Checked, not a SimpleText", OfRollouts(new Checked(inference, Problems)), StringComparison.Ordinal);
+        Assert.Contains("another inference module", OfRollouts(new SimpleTextEnvironment(elsewhere, Problems)), StringComparison.Ordinal);
+        _ = new GrpoAlgorithm(environment, new RolloutManager(new SimpleTextEnvironment(inference, Problems), new RolloutConfig { GroupSize = 4 }), rewards, plain); // made alike
         _ = new ReinforceAlgorithm(environment, Rollouts(1), rewards, plain);
 
         static string Message(Func<object> build) => Assert.Throws<ArgumentException>(build).Message;
@@ -209,6 +228,20 @@ public class ExperienceTests
     private sealed record Scored(string Name, Func<Trajectory, float?> Of) : IObjective
     {
         public ValueTask<float?> ScoreAsync(Trajectory trajectory, CancellationToken cancellationToken) => ValueTask.FromResult(Of(trajectory));
+    }
+
+    /// <summary>A sampled draft (greedy for odd problems) and a greedy look at it.</summary>
+    private sealed class Checked(InferenceModule inference, IReadOnlyList<Problem> problems) : BaseEnvironment(inference, problems, new SamplingOptions { MaxNewTokens = 1 })
+    {
+        public override async Task<State> StepAsync(State state, CancellationToken cancellationToken = default)
+        {
+            var greedy = Sampling with { Temperature = 0 };
+            state = state.Append(await GenerateAsync(BuildPrompt(state), int.Parse(state.Problem.Id) % 2 == 1 ? greedy : Sampling, cancellationToken));
+            var look = await GenerateAsync(BuildPrompt(state), greedy, cancellationToken);
+            return await UpdateStateAsync(state.Append(look), look, cancellationToken);
+        }
+
+        public override ValueTask<State> UpdateStateAsync(State state, Turn turn, CancellationToken cancellationToken) => ValueTask.FromResult(state with { IsTerminated = true });
     }
 
     private sealed class Run : IDisposable

@@ -227,6 +227,7 @@ public class BackpropModuleTests
         await Assert.ThrowsAsync<ArgumentException>(() => module.UpdateAsync([row with { Trained = [2, 2] }]));
         await Assert.ThrowsAsync<ArgumentException>(() => module.UpdateAsync([new TrainingRow([1, 2, 3], [1, 99, 2], new float[3], new float[3])]));
         await Assert.ThrowsAsync<ArgumentException>(() => module.UpdateAsync([row with { Advantages = [1] }]));
+        await Assert.ThrowsAsync<ArgumentException>(() => module.UpdateAsync([row with { Temperature = 0 }]));
         await Assert.ThrowsAsync<ArgumentException>(() => module.UpdateAsync([row with { Ids = [1, 999, 3] }]));
         await Assert.ThrowsAsync<ArgumentException>(() => module.ComputeLogProbsAsync([row with { Ids = new int[200] }]));
         Assert.Equal(1, (await module.UpdateAsync([row])).OptimizerSteps);
@@ -276,6 +277,11 @@ public class BackpropModuleTests
         Assert.Equal(["2,3", "3"], two.Select(r => string.Join(',', r.Trained)));
         Assert.Equal(2, TrainingRow.From(Of(TurnOf([1], [3]), TurnOf([1, 3], [5], 0.5f)), 1).Count()); // another temperature
         Assert.Empty(TrainingRow.From(Of(TurnOf([1], [])), 1));
+
+        // Greedy turns are read, whatever temperature the others have, and not trained.
+        var read = Assert.Single(TrainingRow.From(Of(TurnOf([1], [2]), TurnOf([1, 2, 50], [3, 4], 0), TurnOf([1, 2, 50, 3, 4], [5]), TurnOf([1, 2, 50, 3, 4, 5], [6], 0)), 1));
+        Assert.Equal(("1,2,50,3,4,5", "1,5", 1f), (string.Join(',', read.Ids), string.Join(',', read.Trained), read.Temperature));
+        Assert.Empty(TrainingRow.From(Of(TurnOf([1], [2], 0)), 1));
         Assert.Empty(TrainingRow.From(Of(), 1));
     }
 
