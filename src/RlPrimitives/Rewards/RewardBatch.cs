@@ -1,3 +1,5 @@
+using RlPrimitives.Rollouts;
+
 namespace RlPrimitives.Rewards;
 
 /// <summary>Rewards of a batch, the total and every objective apart. Trajectories without a reward (failed, or all objectives of a weight other than 0 abstained) have null.</summary>
@@ -24,6 +26,32 @@ public sealed record RewardBatch(float?[] Totals, IReadOnlyDictionary<string, fl
     /// <summary>Mean of each objective over those that did not abstain; NaN where all did.</summary>
     public IReadOnlyDictionary<string, double> ObjectiveMeans() => Objectives.ToDictionary(
         o => o.Key, o => o.Value.Any(v => v is not null) ? o.Value.Where(v => v is not null).Average(v => (double)v!.Value) : double.NaN);
+
+    /// <summary>
+    /// Which objective the rewards follow: the mean over the groups of Pearson's correlation between the rewards and each objective, in [−1, 1], over the groups in which both vary and the
+    /// trajectories that have both; NaN where there is no such group. An objective near 0 is not being optimised, whatever its weight.
+    /// </summary>
+    /// <param name="trajectories">The trajectories that were scored, in their order; they say who is in which group.</param>
+    /// <exception cref="ArgumentException">There is another number of trajectories than of rewards.</exception>
+    public IReadOnlyDictionary<string, double> CorrelationsWithinGroups(IReadOnlyList<Trajectory> trajectories)
+    {
+        ArgumentNullException.ThrowIfNull(trajectories);
+        if (trajectories.Count != Totals.Length)
+        {
+            throw new ArgumentException($"There are {Totals.Length} rewards but {trajectories.Count} trajectories: give those that were scored.", nameof(trajectories));
+        }
+
+        return Objectives.ToDictionary(o => o.Key, o => Enumerable.Range(0, Totals.Length)
+            .Where(i => Totals[i] is not null && o.Value[i] is not null)
+            .GroupBy(i => trajectories[i].Group, i => (X: (double)Totals[i]!.Value, Y: (double)o.Value[i]!.Value))
+            .Select(g => Correlation([.. g])).Where(double.IsFinite).DefaultIfEmpty(double.NaN).Average());
+    }
+
+    private static double Correlation((double X, double Y)[] points)
+    {
+        double x = points.Average(p => p.X), y = points.Average(p => p.Y);
+        return points.Sum(p => (p.X - x) * (p.Y - y)) / Math.Sqrt(points.Sum(p => (p.X - x) * (p.X - x)) * points.Sum(p => (p.Y - y) * (p.Y - y)));
+    }
 }
 
 /// <summary>Scores of one objective that were given up.</summary>
