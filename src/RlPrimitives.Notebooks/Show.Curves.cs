@@ -55,8 +55,8 @@ public static partial class Show
         var stride = Thinning.Stride(x.Values.Length, Math.Max(40, 2 * CurvePoints / (curves.Length + 1)));
         var places = Thinning.Average(x.Values, stride);
         var subjects = Array.ConvertAll(curves, c => c.Key.StartsWith(PredictedPrefix, StringComparison.OrdinalIgnoreCase) ? c.Key[PredictedPrefix.Length..] : c.Key);
-        var known = subjects.Distinct().ToArray();
-        var colours = known.Zip(Palette.For(known)).ToDictionary(p => p.First, p => p.Second);
+        var known = subjects.Distinct().ToArray(); // methods have their own colours; other names take the palette from its start, where neighbours differ most
+        var colours = known.Zip(known.Length <= Palette.Colours.Length && !known.Any(Palette.Knows) ? Palette.Colours : Palette.For(known)).ToDictionary(p => p.First, p => p.Second);
         List<Trace> bands = [], lines = [];
         for (var i = 0; i < curves.Length; i++)
         {
