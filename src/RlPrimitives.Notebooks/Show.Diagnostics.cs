@@ -11,7 +11,7 @@ public static partial class Show
 
     /// <summary>
     /// Is the run healthy? Small panels of entropy and KL divergence (nats), clipped tokens, gradient norm, response length (tokens), and the shares
-    /// of truncated trajectories and of groups without a signal.
+    /// of truncated trajectories and of groups without a signal. Alarms are marked where they begin, on the panel that they are about; the title names them.
     /// </summary>
     /// <param name="history">The run.</param>
     /// <exception cref="ArgumentException">The history has no steps.</exception>
@@ -40,11 +40,54 @@ public static partial class Show
         Add("gradient norm before clipping, L2", ("gradient norm", s => s.Update.GradientNorm, Palette.Blue));
         Add("response length, tokens", ("mean response length", s => s.Rollouts.MeanResponseLength, Palette.Blue));
         Add("% of trajectories, % of groups", ("truncated trajectories", s => 100 * s.Rollouts.TruncatedFraction, Palette.Vermillion), ("groups of equal reward", s => 100 * s.ZeroVarianceFraction, Palette.Green));
+        var alarms = Alarms(history).ToArray();
+        traces.AddRange(alarms.GroupBy(a => PanelOf(a.Alarm.Name, panels)).Select((g, n) => AlarmMarks(g.Key + 1, [.. g], history, panels[g.Key].Heading!, legend: n == 0)));
         var (before, after) = Ends([.. history.Select(s => s.Update.Entropy)]);
         var (_, kl) = Ends([.. history.Select(s => s.Update.Kl)]);
         var (_, clipped) = Ends([.. history.Select(s => s.Update.ClipLow + s.Update.ClipHigh)]);
-        var title = $"Entropy {Short(before)} → {Short(after)} nats, {(double.IsNaN(kl) ? "" : $"KL {Short(kl)} nats, ")}{Percent(clipped)} clipped after {Count(history.Count, "iteration")} of {history.Algorithm}";
+        var title = $"Entropy {Short(before)} → {Short(after)} nats, {(double.IsNaN(kl) ? "" : $"KL {Short(kl)} nats, ")}{Percent(clipped)} clipped after {Count(history.Count, "iteration")} of {history.Algorithm}"
+            + (alarms.Length == 0 ? "" : "; alarms: " + string.Join(", ", alarms.GroupBy(a => a.Alarm.Name).Select(g => FormattableString.Invariant($"{g.Key} from iteration {g.First().Step.Iteration}"))));
         return Chart.Of(title, Layouts.Of(title, [.. panels], columns: 3, legend: true, height: 480), traces);
+    }
+
+    // An alarm that goes on is told once.
+    private static IEnumerable<(TrainStep Step, Alarm Alarm)> Alarms(TrainingHistory history)
+    {
+        HashSet<string> before = [];
+        foreach (var step in history)
+        {
+            foreach (var alarm in step.Alarms.Where(a => !before.Contains(a.Name)))
+            {
+                yield return (step, alarm);
+            }
+
+            before = [.. step.Alarms.Select(a => a.Name)];
+        }
+    }
+
+    // By the first words of the panel's heading; what has no panel of its own goes to the last.
+    private static int PanelOf(string alarm, List<Panel> panels)
+    {
+        var heading = alarm switch { "entropy collapse" => "entropy", "KL runaway" => "KL", _ => "% of" };
+        var index = panels.FindIndex(p => p.Heading!.StartsWith(heading, StringComparison.Ordinal));
+        return index < 0 ? panels.Count - 1 : index;
+    }
+
+    private static Trace AlarmMarks(int panel, (TrainStep Step, Alarm Alarm)[] alarms, TrainingHistory history, string heading, bool legend)
+    {
+        double Height((TrainStep Step, Alarm Alarm) a) => a.Alarm.Name switch
+        {
+            "entropy collapse" => a.Step.Update.Entropy,
+            "KL runaway" when heading.StartsWith("KL", StringComparison.Ordinal) => a.Step.Update.Kl,
+            "truncation" => 100 * a.Step.Rollouts.TruncatedFraction,
+            "failures" => 100 * a.Step.Rollouts.FailedFraction,
+            "no signal" => 100 * a.Step.ZeroVarianceFraction,
+            _ => 0,
+        };
+        return Traces.Dots(
+            "alarm", [.. alarms.Select(a => (double)a.Step.Iteration)], [.. alarms.Select(Height)], Palette.Vermillion, 11,
+            [.. alarms.Select(a => string.Join("<br>", PlotlyText.Wrap(FormattableString.Invariant($"iteration {a.Step.Iteration}, {a.Alarm.Name}: {a.Alarm.Message}. {a.Alarm.Remedy}"), 70).Select(PlotlyText.Escape)))],
+            "triangle-down", panel, legend);
     }
 
     /// <summary>Mean and longest response per iteration, tokens; the title says how many were cut off at the end.</summary>

@@ -42,16 +42,17 @@ public static partial class Show
 
     private static Chart ParetoFront3D(ObjectiveSpace space, string one, string many, double[]? reference, string? title, double? hypervolume)
     {
-        var corner = CornerOf(space, reference);
+        CornerOf(space, reference);
+        var floor = reference is null ? space.Points.Min(p => p.Scores[2]) : reference[2];
         var traces = new List<Trace>();
         if (space.Dominated.Length > 0)
         {
-            traces.Add(Traces.Dots3D(space.DominatedName, space.DominatedShown, Palette.Pale(Palette.Grey, 0.45), 4));
+            traces.Add(Traces.Dots3D(space.DominatedName, space.DominatedShown, Palette.PaleGrey, 3));
         }
 
-        traces.Add(Traces.Stems(space.Front, corner[2], Palette.Blue));
+        traces.Add(Traces.Stems(space.Front, floor, Palette.Sky));
         traces.Add(Traces.Dots3D("front", space.Front, Palette.Blue, 6));
-        double[] best = [.. corner.Select((_, k) => space.Points.Max(p => p.Scores[k]))];
+        double[] best = [.. space.Names.Select((_, k) => space.Points.Max(p => p.Scores[k]))];
         traces.Add(Traces.Dots3D("best of each", [new ObjectivePoint(best, [], 0, "best of each objective")], Palette.Green, 6, "diamond"));
         title ??= FrontTitle(space, one, many, reference, hypervolume);
         return Chart.Of(title, Layouts.Space(title, space.Names, height: 480), traces);

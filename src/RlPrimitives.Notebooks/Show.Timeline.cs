@@ -8,7 +8,7 @@ namespace RlPrimitives.Notebooks;
 
 public static partial class Show
 {
-    private const int MostAttempts = 400;
+    private const int MostAttempts = 400, MostTold = 120;
 
     /// <summary>Where the time of a collection went: one row for each parallel place, one bar for each attempt at a trajectory, by how it ended.</summary>
     /// <param name="timings">Of a collection.</param>
@@ -26,9 +26,15 @@ public static partial class Show
         var shown = timings.Timeline.OrderBy(t => t.Start).Take(MostAttempts).ToArray();
         var hover = new HoverText(trajectories, trajectories?.Count ?? 0);
         var index = trajectories?.Select((t, i) => ((t.Group, t.Member, t.Attempt), i)).ToDictionary(p => p.Item1, p => p.i) ?? [];
-        string Over(TrajectoryTiming t) =>
-            FormattableString.Invariant($"{(index.TryGetValue((t.Group, t.Member, t.Attempt), out var i) ? hover.Of(i) : $"trajectory {t.Group}.{t.Member}")}{(t.Attempt > 0 ? $", attempt {t.Attempt + 1}" : "")}")
-            + $"<br>{Short(t.Seconds)} s: model {Short(t.ModelSeconds)}, tools {Short(t.ToolSeconds)}, environment {Short(t.EnvironmentSeconds)}";
+        var brief = shown.Length > MostTold; // A figure has a size.
+        string Over(TrajectoryTiming t)
+        {
+            var who = !brief && index.TryGetValue((t.Group, t.Member, t.Attempt), out var i) ? hover.Of(i) : FormattableString.Invariant($"trajectory {t.Group}.{t.Member}");
+            var attempt = t.Attempt > 0 ? FormattableString.Invariant($", attempt {t.Attempt + 1}") : "";
+            return brief ? $"{who}{attempt}, {Short(t.Seconds)} s"
+                : $"{who}{attempt}<br>{Short(t.Seconds)} s: model {Short(t.ModelSeconds)}, tools {Short(t.ToolSeconds)}, environment {Short(t.EnvironmentSeconds)}";
+        }
+
         (TrajectoryStatus Status, string Colour)[] kinds = [(TrajectoryStatus.Terminated, Palette.Blue), (TrajectoryStatus.Truncated, Palette.Orange), (TrajectoryStatus.Failed, Palette.Vermillion)];
         var traces = kinds.Select(k => (k, Bars: shown.Where(t => t.Status == k.Status).ToArray())).Where(k => k.Bars.Length > 0).Select(k =>
             Traces.Spans(k.k.Status.ToString().ToLowerInvariant(), [.. k.Bars.Select(t => (double)t.Place)], [.. k.Bars.Select(t => t.Start)], [.. k.Bars.Select(t => t.Seconds)], k.k.Colour, [.. k.Bars.Select(Over)]));

@@ -3,6 +3,7 @@ using RlPrimitives.Algorithms;
 using RlPrimitives.Backprop;
 using RlPrimitives.Environments;
 using RlPrimitives.Inference;
+using RlPrimitives.Rewards;
 using RlPrimitives.Rollouts;
 
 namespace RlPrimitives.Notebooks.Tests;
@@ -21,6 +22,17 @@ internal static class Histories
 
     public static TrainingHistory Of(params float[][] rewards) =>
         new("GRPO", [.. rewards.Select((r, i) => Step(i + 1, rewards.Length, r))]);
+
+    /// <summary>Steps with the scores of their trajectories: for each step, for each trajectory (correct, brevity).</summary>
+    public static TrainingHistory Scored(params (float? Correct, float? Brevity)[][] steps) => new("GRPO", [.. steps.Select((rows, i) => Step(
+        i + 1, steps.Length, Array.ConvertAll(rows, r => r.Correct ?? 0)) with
+        {
+            Scores = new Dictionary<string, float?[]> { ["correct"] = Array.ConvertAll(rows, r => r.Correct), ["brevity"] = Array.ConvertAll(rows, r => r.Brevity) },
+            Groups = Array.ConvertAll(rows, _ => 7), Members = [.. Enumerable.Range(0, rows.Length)],
+        })]);
+
+    public static RewardBatch Batch(params (string Name, float?[] Scores)[] objectives) =>
+        new(objectives[0].Scores, objectives.ToDictionary(o => o.Name, o => o.Scores), RewardMethod.Absolute);
 
     public static TrainingHistory Empty => new("GRPO", []);
 

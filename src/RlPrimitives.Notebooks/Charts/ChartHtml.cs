@@ -1,7 +1,7 @@
-using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using Plotly.NET;
+using RlPrimitives.Notebooks.Formatting;
 
 namespace RlPrimitives.Notebooks.Charts;
 
@@ -50,22 +50,7 @@ internal static class ChartHtml
     }
 
     /// <summary>A page with plotly.js inside, for reading offline.</summary>
-    public static string Page(string title, string fragment) => $$"""
-        <!DOCTYPE html>
-        <html lang="en">
-        <head>
-        <meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta name="color-scheme" content="light dark">
-        <title>{{WebUtility.HtmlEncode(title)}}</title>
-        <style>body { font-family: sans-serif; margin: 1em; }</style>
-        <script>{{PlotlySource()}}</script>
-        </head>
-        <body>
-        {{fragment}}
-        </body>
-        </html>
-        """;
+    public static string Page(string title, string fragment) => HtmlPage.Of(title, fragment, PlotlySource());
 
     private static string PlotlySource()
     {

@@ -9,6 +9,7 @@ internal sealed class HoverText
     private readonly IReadOnlyList<Trajectory>? trajectories;
     private readonly Func<int, string> name;
     private readonly int characters;
+    private readonly bool isTrajectories;
 
     /// <param name="trajectories">Null: a trajectory is its place in the batch.</param>
     /// <param name="count">How many there are: the more, the shorter each text, for a figure has a size.</param>
@@ -23,19 +24,21 @@ internal sealed class HoverText
 
         this.trajectories = trajectories;
         name = i => this.trajectories is { } known ? FormattableString.Invariant($"{known[i].Group}.{known[i].Member}") : FormattableString.Invariant($"{i}");
+        isTrajectories = true;
         characters = Math.Clamp(Budget / Math.Max(1, count), 0, 80);
     }
 
     /// <param name="names">A name for each point.</param>
     public HoverText(IReadOnlyList<string> names) => name = i => names[i];
 
-    /// <summary>The trajectories at one place, the first few by name.</summary>
-    public string Of(params IReadOnlyList<int> indices)
-    {
-        var names = string.Join(", ", indices.Take(Named).Select(name)) + (indices.Count > Named ? FormattableString.Invariant($" and {indices.Count - Named} more") : "");
-        var text = PlotlyText.Escape(trajectories is null ? names : "trajectory " + names);
-        return trajectories is null || characters < 20 ? text : text + "<br>" + PlotlyText.Escape(Beginning(trajectories[indices[0]].Response.ReplaceLineEndings("⏎")));
-    }
+    /// <summary>The trajectories at one place: the first few by name, and how the first's response begins.</summary>
+    public string Of(params IReadOnlyList<int> indices) => trajectories is null || characters < 20
+        ? Names(indices)
+        : Names(indices) + "<br>" + PlotlyText.Escape(Beginning(trajectories[indices[0]].Response.ReplaceLineEndings("⏎")));
+
+    /// <summary>The first few by name.</summary>
+    public string Names(params IReadOnlyList<int> indices) => PlotlyText.Escape(
+        (isTrajectories ? "trajectory " : "") + string.Join(", ", indices.Take(Named).Select(name)) + (indices.Count > Named ? FormattableString.Invariant($" and {indices.Count - Named} more") : ""));
 
     private string Beginning(string response)
     {

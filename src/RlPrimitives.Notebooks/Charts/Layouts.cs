@@ -9,15 +9,15 @@ internal static class Layouts
     private const string Grid = "rgba(128,128,128,0.25)";
     private const string Clear = "rgba(0,0,0,0)";
 
-    public static Layout Of(string title, Panel panel, bool legend = true, int height = 360) => Of(title, [panel], 1, legend, height);
+    public static Layout Of(string title, Panel panel, bool legend = true, int height = 360, int bottom = 52) => Of(title, [panel], 1, legend, height, bottom);
 
     /// <summary>Panels from left to right, then down.</summary>
-    public static Layout Of(string title, IReadOnlyList<Panel> panels, int columns, bool legend, int height)
+    public static Layout Of(string title, IReadOnlyList<Panel> panels, int columns, bool legend, int height, int bottom = 52)
     {
         var lines = PlotlyText.Wrap(title, 92);
         var layout = Base(height).With(
             ("title", TitleOf(string.Join("<br>", lines.Select(PlotlyText.Escape)))),
-            ("margin", new Margin().With(("l", 64), ("r", 24), ("t", 18 + (lines.Length * 19) + (legend ? 26 : 6) + (panels.Any(p => p.Heading is not null) ? 22 : 0)), ("b", 52))),
+            ("margin", new Margin().With(("l", 64), ("r", 24), ("t", 18 + (lines.Length * 19) + (legend ? 26 : 6) + (panels.Any(p => p.Heading is not null) ? 22 : 0)), ("b", bottom))),
             ("showlegend", legend));
         var rows = (panels.Count + columns - 1) / columns;
         for (var i = 0; i < panels.Count; i++)
@@ -37,12 +37,35 @@ internal static class Layouts
     {
         var lines = PlotlyText.Wrap(title, 92);
         LinearAxis Of(string name) => Axis(name).With(
-            ("gridcolor", Grid), ("zerolinecolor", Grid), ("linecolor", Grid), ("showbackground", false), ("automargin", null), ("nticks", 5));
+            ("gridcolor", Palette.Grey), ("zerolinecolor", Palette.Grey), ("linecolor", Palette.Grey), ("showbackground", false), ("nticks", 5));
         return Base(height).With(
             ("title", TitleOf(string.Join("<br>", lines.Select(PlotlyText.Escape)))), ("showlegend", true),
             ("margin", new Margin().With(("l", 10), ("r", 10), ("t", 44 + (lines.Length * 19)), ("b", 10))),
-            ("scene", new Scene().With(("xaxis", Of(axes[0])), ("yaxis", Of(axes[1])), ("zaxis", Of(axes[2])))));
+            ("scene", new Scene().With(("camera", From(1.55, 1.55, 1.15)), ("xaxis", Of(axes[0])), ("yaxis", Of(axes[1])), ("zaxis", Of(axes[2])))));
     }
+
+    /// <summary>A slider below the figure that shows some traces and hides the others.</summary>
+    /// <param name="prefix">Before the value in its heading.</param>
+    /// <param name="labels">One for each stop.</param>
+    /// <param name="active">The stop at first.</param>
+    /// <param name="visible">From a stop to what is shown of all traces.</param>
+    public static (string, object?)[] Slider(string prefix, string[] labels, int active, Func<int, bool[]> visible)
+    {
+        var steps = labels.Select((label, i) => new DynamicObj.DynamicObj().With(
+            ("label", label), ("method", "restyle"), ("args", new object[] { new DynamicObj.DynamicObj().With(("visible", visible(i))) }))).ToArray();
+        return
+        [
+            ("sliders", new[]
+            {
+                new DynamicObj.DynamicObj().With(
+                    ("active", active), ("steps", steps), ("pad", new DynamicObj.DynamicObj().With(("t", 48))), ("bordercolor", Palette.Grey), ("bgcolor", Grid), ("tickcolor", Palette.Grey),
+                    ("currentvalue", new DynamicObj.DynamicObj().With(("prefix", prefix), ("xanchor", "right")))),
+            }),
+        ];
+    }
+
+    private static DynamicObj.DynamicObj From(double x, double y, double z) => new DynamicObj.DynamicObj().With(
+        ("eye", new DynamicObj.DynamicObj().With(("x", x), ("y", y), ("z", z))), ("center", new DynamicObj.DynamicObj().With(("x", 0), ("y", 0), ("z", -0.15))));
 
     /// <summary>What a figure that somebody brings gets where it says nothing itself.</summary>
     public static Layout Base(int height) => new Layout().With(
@@ -72,12 +95,13 @@ internal static class Layouts
 
     private static LinearAxis X(Panel panel, int index, (double Low, double High) domain) => Axis(panel.X).With(
         ("domain", new[] { domain.Low, domain.High }), ("anchor", index == 0 ? null : "y" + Traces.Index(index + 1)),
-        ("type", panel.Categories ? "category" : null), ("range", panel.XRange is { } range ? new[] { range.Low, range.High } : null), ("showgrid", false));
+        ("type", panel.Categories ? "category" : null), ("range", panel.XRange is { } range ? new[] { range.Low, range.High } : null), ("showgrid", false),
+        ("tickvals", panel.XTicks?.Select(t => t.Value).ToArray()), ("ticktext", panel.XTicks?.Select(t => PlotlyText.Escape(t.Label)).ToArray()));
 
     private static LinearAxis Y(Panel panel, int index, (double Low, double High) domain) => Axis(panel.Y).With(
         ("domain", new[] { domain.Low, domain.High }), ("anchor", index == 0 ? null : "x" + Traces.Index(index + 1)),
         ("range", panel.YRange is { } range ? new[] { range.Low, range.High } : null),
-        ("rangemode", panel.FromZero ? "tozero" : null), ("ticksuffix", panel.Percent ? " %" : null), ("nticks", index == 0 && panel.Heading is null ? null : 5));
+        ("rangemode", panel.FromZero ? "tozero" : null), ("ticksuffix", panel.Percent ? " %" : null), ("showticklabels", panel.HidesY ? false : null), ("nticks", index == 0 && panel.Heading is null ? null : 5));
 
     private static Annotation Heading(string text, double x, double y) => new Annotation().With(
         ("text", PlotlyText.Escape(text)), ("x", x), ("y", y), ("xref", "paper"), ("yref", "paper"), ("xanchor", "left"), ("yanchor", "bottom"), ("showarrow", false));

@@ -9,7 +9,11 @@ namespace RlPrimitives.Notebooks.Charts;
 /// <param name="Members">Indices in the batch.</param>
 /// <param name="Rank">0 on the front.</param>
 /// <param name="Hover">Scores and names, for reading over the point.</param>
-internal sealed record ObjectivePoint(double[] Scores, int[] Members, int Rank, string Hover);
+internal sealed record ObjectivePoint(double[] Scores, int[] Members, int Rank, string Hover)
+{
+    /// <summary>Who is there, without scores.</summary>
+    public string Brief { get; init; } = "";
+}
 
 /// <summary>A batch as points of some of its objectives, equal ones together.</summary>
 /// <param name="Names">Of the objectives, [K].</param>
@@ -81,8 +85,9 @@ internal sealed record ObjectiveSpace(string[] Names, ObjectivePoint[] Points, i
         var places = there.GroupBy(i => string.Join(';', scores(i).Select(s => s.ToString("R", System.Globalization.CultureInfo.InvariantCulture)))).Select(g => g.ToArray()).ToArray();
         var points = Array.ConvertAll(places, p => scores(p[0]));
         var ranks = Pareto.Fronts(points);
-        return new ObjectiveSpace(
-            names, [.. places.Select((p, n) => new ObjectivePoint(points[n], p, ranks[n], $"{PlotlyText.Escape(string.Join(", ", names.Zip(points[n], (name, s) => $"{name} {Short(s)}")))}<br>{hover.Of(p)}"))], there.Length, leftOut);
+        return new ObjectiveSpace(names, [.. places.Select((p, n) => new ObjectivePoint(points[n], p, ranks[n], Scored(points[n]) + "<br>" + hover.Of(p)) { Brief = hover.Names(p) })], there.Length, leftOut);
+
+        string Scored(double[] point) => PlotlyText.Escape(string.Join(", ", names.Zip(point, (name, s) => $"{name} {Short(s)}")));
     }
 
     private static ObjectivePoint[] Evenly(ObjectivePoint[] points) => points.Length <= MostDominated

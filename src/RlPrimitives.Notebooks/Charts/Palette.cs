@@ -11,6 +11,9 @@ internal static class Palette
     /// <summary>Text and lines that are no data; readable on white and on a dark theme.</summary>
     public const string Grey = "#808080";
 
+    /// <summary>Points that matter less, in a scene of three axes: there transparent colours come out white.</summary>
+    public const string PaleGrey = "#9C9C9C";
+
     public static readonly string[] Colours = [Blue, Vermillion, Green, Purple, Orange, Sky, Grey];
 
     // The same method has the same colour in every chart of every notebook.

@@ -51,7 +51,7 @@ internal static class Traces
     public static Trace Dots(
         string name, double[] x, double[] y, object colour, object size, string[]? hover = null, string? symbol = null, int panel = 1, bool legend = true) =>
         Scatter(name, x, y, panel, legend).With(
-            ("mode", "markers"), ("marker", new Marker().With(("color", colour), ("size", size), ("symbol", symbol), ("line", new Line().With(("width", 0))))),
+            ("mode", "markers"), ("marker", new Marker().With(("color", colour), ("size", size), ("symbol", symbol), ("opacity", 1), ("line", new Line().With(("width", 0))))),
             ("hovertext", hover), ("hoverinfo", hover is null ? null : "text"));
 
     /// <summary>A filled polygon.</summary>
@@ -67,7 +67,7 @@ internal static class Traces
     /// <summary>A line from each point down to a floor: where it stands.</summary>
     public static Trace Stems(ObjectivePoint[] points, double floor, string colour) =>
         Space("stems", [.. points.SelectMany(p => (double[][])[p.Scores, [p.Scores[0], p.Scores[1], floor], [double.NaN, double.NaN, double.NaN]])]).With(
-            ("mode", "lines"), ("showlegend", false), ("hoverinfo", "skip"), ("line", new Line().With(("color", Palette.Pale(colour, 0.5)), ("width", 2))));
+            ("mode", "lines"), ("showlegend", false), ("hoverinfo", "skip"), ("line", new Line().With(("color", colour), ("width", 2))));
 
     public static Trace Bars(string name, object x, double[] y, string colour, bool legend = true) =>
         new Trace("bar").With(("name", PlotlyText.Escape(name)), ("x", x), ("y", y), ("showlegend", legend ? null : false),
@@ -75,7 +75,7 @@ internal static class Traces
 
     /// <summary>Lying bars, each from its start as long as it lasts.</summary>
     public static Trace Spans(string name, double[] rows, double[] starts, double[] lengths, string colour, string[] hover) =>
-        new Trace("bar").With(("name", PlotlyText.Escape(name)), ("orientation", "h"), ("y", rows), ("base", starts), ("x", lengths), ("marker", new Marker().With(("color", colour))),
+        new Trace("bar").With(("name", PlotlyText.Escape(name)), ("orientation", "h"), ("y", rows), ("base", starts), ("x", lengths), ("width", 0.8), ("marker", new Marker().With(("color", colour))),
             ("hovertext", hover), ("hoverinfo", "text"));
 
     private static Trace Scatter(string name, double[] x, double[] y, int panel, bool legend) =>

@@ -106,6 +106,18 @@ internal sealed class SvgAxis
             return categories.Select((label, i) => ((double)i, Charts.PlotlyText.Plain(label))).Where((_, i) => i % every == 0);
         }
 
+        if (layout.At("showticklabels") is JsonValue shown && shown.TryGetValue(out bool labelled) && !labelled)
+        {
+            return [];
+        }
+
+        double low = Math.Min(this.low, this.high), high = Math.Max(this.low, this.high); // an axis may be turned round
+        if (layout.At("tickvals").Items() is { Count: > 0 } places)
+        {
+            var labels = layout.At("ticktext").Items();
+            return places.Select((p, i) => (Logarithmic ? Math.Log10(p.Number()) : p.Number(), i < labels.Count ? Charts.PlotlyText.Plain(labels[i].Text() ?? "") : p.Text() ?? "")).Where(t => t.Item1 >= low && t.Item1 <= high);
+        }
+
         var wanted = Math.Max(least, Math.Abs(to - from) / pixels);
         var rough = (high - low) / wanted;
         var power = Math.Pow(10, Math.Floor(Math.Log10(rough)));

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text;
 using RlPrimitives.Models.Tokenizers;
@@ -10,13 +11,13 @@ namespace RlPrimitives.Notebooks;
 [TypeFormatterSource(typeof(Formatters), PreferredMimeTypes = [MimeTypes.Html, MimeTypes.Plain])]
 public sealed class TrajectoryTable
 {
-    private const int LongestText = 600;
-    private const string Cell = "text-align:left;vertical-align:top;padding:4px 8px;border-bottom:1px solid rgba(128,128,128,0.25)";
-    private const string Wrapped = Cell + ";white-space:pre-wrap;overflow-wrap:anywhere;max-width:32em";
+    private const int LongestText = 600, SizeLimit = 57_000;
     private readonly IReadOnlyList<Trajectory> trajectories;
     private readonly IReadOnlyList<float?>? rewards;
     private readonly ITokenizer? tokenizer;
     private readonly int rows;
+    private bool isSearchable;
+    private IReadOnlyDictionary<string, float?[]> objectives = new Dictionary<string, float?[]>();
 
     internal TrajectoryTable(IReadOnlyList<Trajectory> trajectories, IReadOnlyList<float?>? rewards, ITokenizer? tokenizer, int rows) =>
         (this.trajectories, this.rewards, this.tokenizer, this.rows) = (trajectories, rewards, tokenizer, Math.Min(rows, trajectories.Count));
@@ -24,23 +25,43 @@ public sealed class TrajectoryTable
     /// <summary>The table as an HTML fragment.</summary>
     public string ToHtml()
     {
-        var html = new StringBuilder("<div style=\"overflow-x:auto\"><table style=\"border-collapse:collapse;font-size:13px\"><thead><tr>");
-        foreach (var title in (string[])["#", "prompt", "response", "answer", .. rewards is null ? (string[])[] : ["reward"], "ended by", "tokens"])
+        // Long texts of many rows are cut further, so that the output stays an output.
+        for (var longest = LongestText; ; longest /= 2)
         {
-            html.Append($"<th style=\"{Cell}\">{title}</th>");
+            var html = ToHtml(longest);
+            if (html.Length < SizeLimit || longest < 30)
+            {
+                return html;
+            }
+        }
+    }
+
+    /// <summary>The same table with a field to search in, which a script shows where scripts run.</summary>
+    /// <param name="scores">Objectives to show beside the reward; null for none.</param>
+    internal TrajectoryTable Searchable(IReadOnlyDictionary<string, float?[]>? scores = null) =>
+        new(trajectories, rewards, tokenizer, rows) { isSearchable = true, objectives = scores ?? new Dictionary<string, float?[]>() };
+
+    private string ToHtml(int longest)
+    {
+        string Text(string text) => WebUtility.HtmlEncode(Cut(text, longest));
+        static string Score(float? score) => score is { } known ? Numbers.Short(known) : "–";
+        var html = new StringBuilder("<table class=\"rl-table\"><thead><tr>");
+        foreach (var title in (string[])["#", "prompt", "response", "answer", .. rewards is null ? (string[])[] : ["reward"], .. objectives.Keys, "ended by", "tokens"])
+        {
+            html.Append("<th>").Append(WebUtility.HtmlEncode(title)).Append("</th>");
         }
 
         html.Append("</tr></thead><tbody>");
         for (var i = 0; i < rows; i++)
         {
             var trajectory = trajectories[i];
-            html.Append($"<tr><td style=\"{Cell}\">{trajectory.Group}.{trajectory.Member}</td>")
-                .Append($"<td style=\"{Wrapped}\">{Text(Prompt(trajectory))}</td><td style=\"{Wrapped}\">{Text(Response(trajectory))}</td><td style=\"{Wrapped}\">{Text(trajectory.Problem.Answer)}</td>")
-                .Append(rewards is null ? "" : $"<td style=\"{Cell}\">{(rewards[i] is { } reward ? Numbers.Short(reward) : "–")}</td>")
-                .Append($"<td style=\"{Cell}\">{Text(End(trajectory))}</td><td style=\"{Cell}\">{trajectory.ResponseTokens}</td></tr>");
+            html.Append(CultureInfo.InvariantCulture, $"<tr><td>{trajectory.Group}.{trajectory.Member}</td><td>{Text(Prompt(trajectory))}</td><td>{Text(Response(trajectory))}</td><td>{Text(trajectory.Problem.Answer)}</td>")
+                .Append(rewards is null ? "" : $"<td>{Score(rewards[i])}</td>").Append(string.Concat(objectives.Values.Select(o => $"<td>{Score(o[i])}</td>")))
+                .Append(CultureInfo.InvariantCulture, $"<td>{Text(End(trajectory))}</td><td>{trajectory.ResponseTokens}</td></tr>");
         }
 
-        return html.Append($"</tbody></table><div style=\"font-size:12px;color:{Charts.Palette.Grey}\">{Footer()}</div></div>").ToString();
+        html.Append("</tbody></table>");
+        return HtmlTable.Fragment(html.ToString(), Footer(), isSearchable);
     }
 
     /// <summary>One line for each trajectory shown.</summary>
@@ -81,8 +102,6 @@ public sealed class TrajectoryTable
     private string Footer() => trajectories.Count == rows
         ? FormattableString.Invariant($"{rows} trajector{(rows == 1 ? "y" : "ies")}")
         : FormattableString.Invariant($"first {rows} of {trajectories.Count} trajectories");
-
-    private static string Text(string text) => WebUtility.HtmlEncode(Cut(text, LongestText));
 
     private static string OneLine(string text) => Cut(text.ReplaceLineEndings("⏎"), 80);
 

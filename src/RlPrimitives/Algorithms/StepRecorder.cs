@@ -31,6 +31,9 @@ internal sealed class StepRecorder(AlgorithmConfig config, Evaluator? evaluator,
             experience.ZeroVarianceFraction, update, experience.Rollouts.Statistics, seconds)
         {
             ResponseLengths = Array.ConvertAll(scored, i => experience.Rollouts.Trajectories[i].ResponseTokens),
+            Groups = Array.ConvertAll(scored, i => experience.Rollouts.Trajectories[i].Group),
+            Members = Array.ConvertAll(scored, i => experience.Rollouts.Trajectories[i].Member),
+            Scores = experience.Scores.Objectives.ToDictionary(o => o.Key, o => Array.ConvertAll(scored, i => o.Value[i])),
             Timings = experience.Rollouts.Timings,
             Hypervolume = experience.Scores.Hypervolume,
             GroupHypervolume = experience.Scores.GroupHypervolume,

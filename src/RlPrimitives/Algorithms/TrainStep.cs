@@ -29,6 +29,15 @@ public sealed record TrainStep(
     /// <summary>Sampled tokens of each of them, in the order of <see cref="Rewards"/>.</summary>
     public int[] ResponseLengths { get; init; } = [];
 
+    /// <summary>Index of the group of each of them, in the order of <see cref="Rewards"/>.</summary>
+    public int[] Groups { get; init; } = [];
+
+    /// <summary>Index of each of them within its group.</summary>
+    public int[] Members { get; init; } = [];
+
+    /// <summary>Each objective by name, one score for each of them as scored; null abstained. What <see cref="Objectives"/> sums up, kept apart for fronts and distributions.</summary>
+    public IReadOnlyDictionary<string, float?[]> Scores { get; init; } = new Dictionary<string, float?[]>();
+
     /// <summary>When each trajectory ran and where its time went; null where a step was made without a collection.</summary>
     public RolloutTimings? Timings { get; init; }
 

@@ -66,6 +66,11 @@ public class CheckpointTests
             Assert.Equal(was.ResponseLengths, now.ResponseLengths);
             Assert.Equal(was.Update, now.Update);
             Assert.Equal(was.Objectives, now.Objectives);
+            Assert.Equal(was.Scores.Keys, now.Scores.Keys);
+            Assert.All(was.Scores, scores => Assert.Equal(scores.Value, now.Scores[scores.Key]));
+            Assert.NotEmpty(now.Scores);
+            Assert.Equal(was.Groups, now.Groups);
+            Assert.Equal(was.Members, now.Members);
             Assert.Equal(was.Rollouts.StopReasons, now.Rollouts.StopReasons);
             Assert.Equal(was.Rollouts.ResponseLengths, now.Rollouts.ResponseLengths);
             Assert.Equal(was.Alarms, now.Alarms);

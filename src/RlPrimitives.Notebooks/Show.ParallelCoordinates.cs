@@ -1,0 +1,59 @@
+using Plotly.NET;
+using RlPrimitives.Notebooks.Charts;
+using RlPrimitives.Rewards;
+using RlPrimitives.Rollouts;
+using static RlPrimitives.Notebooks.Formatting.Numbers;
+
+namespace RlPrimitives.Notebooks;
+
+public static partial class Show
+{
+    private const int MostCorners = 640;
+
+    /// <summary>
+    /// The trajectories by any number of objectives: one line each over one upright axis for each objective, from its least to its greatest score. Those on the
+    /// front of all objectives in colour, dominated ones pale.
+    /// </summary>
+    /// <param name="scored">Scores of a batch; every objective is maximised.</param>
+    /// <param name="objectives">Which, from left to right; null for all.</param>
+    /// <param name="trajectories">Those that were scored, in their order, so that a line says which it is.</param>
+    /// <param name="title">Replaces the title, which says how many are on the front.</param>
+    /// <exception cref="ArgumentException">Fewer than two objectives, no such objective, the trajectories are not as many, or nobody has all scores.</exception>
+    public static Chart ParallelCoordinates(
+        RewardBatch scored, IReadOnlyList<string>? objectives = null, IReadOnlyList<Trajectory>? trajectories = null, string? title = null)
+    {
+        ArgumentNullException.ThrowIfNull(scored);
+        string[] names = [.. objectives ?? [.. scored.Objectives.Keys]];
+        if (names.Length < 2)
+        {
+            throw new ArgumentException($"{names.Length} objectives; at least 2 are needed to compare.", nameof(objectives));
+        }
+
+        var space = ObjectiveSpace.Of(scored, names, trajectories);
+        double[] low = [.. names.Select((_, k) => space.Points.Min(p => p.Scores[k]))], high = [.. names.Select((_, k) => space.Points.Max(p => p.Scores[k]))];
+        var traces = new List<Trace>();
+        if (space.Dominated.Length > 0)
+        {
+            traces.Add(Strands("dominated", space.Dominated, low, high, Palette.Pale(Palette.Grey, 0.4), 1));
+        }
+
+        traces.Add(Strands("front", space.Front, low, high, Palette.Blue, 1.5));
+        title ??= FrontTitle(space, "trajectory", "trajectories", null, null);
+        var ticks = names.Select((n, k) => ((double)k, $"{n}: {Short(low[k])} to {Short(high[k])}")).ToArray();
+        var panel = new Panel("objective, from its least to its greatest score", "share of its range (up is better)", YRange: (-0.03, 1.03), XRange: (-0.3, names.Length - 0.7), XTicks: ticks);
+        return Chart.Of(title, Layouts.Of(title, panel), traces);
+    }
+
+    // All lines of one colour are one series with gaps, an even choice of them where they are too many.
+    private static Trace Strands(string name, ObjectivePoint[] points, double[] low, double[] high, string colour, double width)
+    {
+        var stride = Thinning.Stride(points.Length * (low.Length + 1), MostCorners / 2);
+        var shown = points.Where((_, i) => i % stride == 0).ToArray();
+        double Share(double score, int k) => high[k] > low[k] ? (score - low[k]) / (high[k] - low[k]) : 0.5;
+        double[] x = [.. shown.SelectMany(_ => Enumerable.Range(0, low.Length + 1).Select(k => (double)Math.Min(k, low.Length - 1)))];
+        double[] y = [.. shown.SelectMany(p => p.Scores.Select(Share).Append(double.NaN))];
+        string[] hover = [.. shown.SelectMany(p => p.Scores.Select((_, k) => k == 0 ? p.Hover : p.Brief).Append(""))];
+        return Traces.Line(shown.Length < points.Length ? FormattableString.Invariant($"{name} ({shown.Length} of {points.Length})") : name, x, y, colour, width: width)
+            .With(("mode", "lines+markers"), ("marker", new Plotly.NET.TraceObjects.Marker().With(("color", colour), ("size", 4))), ("hovertext", hover), ("hoverinfo", "text"));
+    }
+}
