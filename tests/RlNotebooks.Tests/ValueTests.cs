@@ -23,6 +23,14 @@ public sealed class ValueTests
     }
 
     [Fact]
+    public void An_anonymous_object_is_a_plain_table_without_a_name()
+    {
+        var value = new { Text = "<75>", Stop = 3 };
+        Assert.Equal("Text  <75>\nStop  3", Plain(value));
+        Assert.Equal("<table><tbody><tr><th>Text</th><td>&lt;75&gt;</td></tr><tr><th>Stop</th><td>3</td></tr></tbody></table>", Html(value));
+    }
+
+    [Fact]
     public void A_collection_of_records_is_a_table_with_its_first_rows_and_the_count()
     {
         var html = Html(Enumerable.Range(0, 1000).Select(i => new Inner($"n{i}")).ToList());

@@ -10,10 +10,11 @@ internal static class Numbers
     {
         var size = Math.Abs(value);
         return !double.IsFinite(value) ? "n/a"
+            : size == 0 ? "0" // −0 too
             : size >= 1e6 ? (value / 1e6).ToString("0.##", CultureInfo.InvariantCulture) + "M"
             : size >= 1e4 ? (value / 1e3).ToString("0.#", CultureInfo.InvariantCulture) + "k"
             : size >= 100 ? value.ToString("0", CultureInfo.InvariantCulture)
-            : size is >= 1e-3 or 0 ? double.Parse(value.ToString("G3", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture)
+            : size >= 1e-3 ? double.Parse(value.ToString("G3", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture)
                 .ToString("0.#####", CultureInfo.InvariantCulture)
             : value.ToString("0.##e-0", CultureInfo.InvariantCulture);
     }

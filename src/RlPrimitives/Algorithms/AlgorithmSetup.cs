@@ -52,10 +52,7 @@ internal sealed record AlgorithmSetup(
             throw new ArgumentException($"BatchSize {config.BatchSize} must be a multiple of RolloutConfig.GroupSize {groupSize}.", nameof(given));
         }
 
-        if (!ReferenceEquals(environment.Inference.Model, backprop.Model))
-        {
-            throw new ArgumentException("The environment asks another model than the one that is trained: give both the same.", nameof(backprop));
-        }
+        var sender = WeightSender.Of(environment, backprop, config.WeightSync);
 
         if (environment.Sampling.Temperature <= 0)
         {
@@ -81,8 +78,8 @@ internal sealed record AlgorithmSetup(
 
         var log = RunLog.Of(config, advantages, update, environment, rollouts, backprop);
         return new AlgorithmSetup(
-            new ExperiencePhase(environment, rollouts, rewards, backprop, config, update), advantages, update,
-            new StepRecorder(config, config.Evaluation is null ? null : new Evaluator(environment, rewards, config.Evaluation), log),
+            new ExperiencePhase(environment, rollouts, rewards, backprop, config, update, sender), advantages, update,
+            new StepRecorder(config, config.Evaluation is null ? null : new Evaluator(environment, rewards, config.Evaluation, sender), log),
             environment, rollouts, backprop, config, log);
     }
 }

@@ -6,7 +6,7 @@ using RlPrimitives.Rollouts;
 namespace RlPrimitives.Algorithms;
 
 /// <summary>Measures the trained model on held-out problems.</summary>
-internal sealed class Evaluator(BaseEnvironment environment, IRewardComputer rewards, EvaluationPlan plan)
+internal sealed class Evaluator(BaseEnvironment environment, IRewardComputer rewards, EvaluationPlan plan, WeightSender? sender)
 {
     private readonly BaseEnvironment asked = environment.WithSampling(
         plan.Sampling ?? (plan.Samples == 1 ? environment.Sampling with { Temperature = 0 } : environment.Sampling));
@@ -14,6 +14,7 @@ internal sealed class Evaluator(BaseEnvironment environment, IRewardComputer rew
     public async Task<EvaluationResult> EvaluateAsync(CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();
+        await (sender?.EnsureAsync(cancellationToken) ?? Task.CompletedTask).ConfigureAwait(false);
         var manager = new RolloutManager(asked, new RolloutConfig { NumParallel = 128, GroupSize = plan.Samples });
         var collected = await manager.CollectAsync(plan.Problems, cancellationToken: cancellationToken).ConfigureAwait(false);
         var scored = await (plan.Rewards ?? rewards).ComputeRewardsAsync(collected.Trajectories, RewardMethod.Absolute, cancellationToken).ConfigureAwait(false);

@@ -13,10 +13,14 @@ internal static class HtmlText
     private static string Of(object? value, int depth) => Shape.Of(value) switch
     {
         Scalar s => $"<pre>{Encode(s.Text)}</pre>",
-        Properties p => $"<details{(depth == 0 ? " open" : "")}><summary>{Encode(p.TypeName)}</summary><table><tbody>{string.Concat(p.Items.Select(i => $"<tr><th>{Encode(i.Name)}</th><td>{Member(i.Text, i.Value, depth)}</td></tr>"))}</tbody></table></details>",
+        Properties { TypeName: Shape.Anonymous } p when depth == 0 => Of(p, depth),
+        Properties p => $"<details{(depth == 0 ? " open" : "")}><summary>{Encode(p.TypeName)}</summary>{Of(p, depth)}</details>",
         Table t => Of(t),
         var other => throw new InvalidOperationException($"{other.GetType().Name} has no HTML."),
     };
+
+    private static string Of(Properties properties, int depth) =>
+        $"<table><tbody>{string.Concat(properties.Items.Select(i => $"<tr><th>{Encode(i.Name)}</th><td>{Member(i.Text, i.Value, depth)}</td></tr>"))}</tbody></table>";
 
     // An object inside an object can be opened; only what can be opened costs anything before it is.
     private static string Member(string text, object? value, int depth) =>

@@ -10,6 +10,7 @@ internal static class PlainText
     public static string Of(object? value) => Shape.Of(value) switch
     {
         Scalar s => s.Text,
+        Properties { TypeName: Shape.Anonymous } p => Align([.. p.Items.Select(i => new[] { i.Name, i.Text })]),
         Properties p => $"{p.TypeName}\n{Align([.. p.Items.Select(i => new[] { $"  {i.Name}", i.Text })])}",
         Table { Columns: ["index", "value"] } t => OneLine(t),
         Table t => $"{Align([t.Columns, .. t.Rows])}\n({t.Caption})",

@@ -8,6 +8,9 @@ namespace RlNotebooks.Engine.Formatting;
 /// <summary>What a value looks like to a reader: a scalar, a table of rows, or a list of properties.</summary>
 internal abstract record Shape
 {
+    /// <summary>The name of a type without one: nothing a reader needs to see.</summary>
+    public const string Anonymous = "anonymous";
+
     public const int MostRows = 20;
     private const int LongestCell = 200;
     private const int LongestText = 20_000;
@@ -85,7 +88,7 @@ internal abstract record Shape
 
     private static string Name(Type type) =>
         Keywords.TryGetValue(type, out var keyword) ? keyword
-        : type.Name.StartsWith("<>f__Anonymous", StringComparison.Ordinal) ? "anonymous"
+        : type.Name.StartsWith("<>f__Anonymous", StringComparison.Ordinal) ? Anonymous
         : Nullable.GetUnderlyingType(type) is { } underlying ? $"{Name(underlying)}?"
         : type.IsArray ? $"{Name(type.GetElementType()!)}[]"
         : type.IsGenericType ? $"{type.Name.Split('`')[0]}<{string.Join(", ", type.GetGenericArguments().Select(Name))}>"
