@@ -41,6 +41,41 @@ public class ShippedDataTests
         Assert.Equal(weights[0], weights[1]);
     }
 
+    [Fact]
+    public async Task The_shipped_walker_is_small_and_repeats_bit_for_bit()
+    {
+        var weights = new List<float[]>();
+        for (var run = 0; run < 2; run++)
+        {
+            using var trained = await TinyWalks.TrainAsync(3, CancellationToken.None);
+            weights.Add(trained.Model.Parameters.SelectMany(p => p.Parameter.data<float>().ToArray()).ToArray());
+        }
+
+        Assert.Equal(weights[0], weights[1]);
+        using var shipped = await InferenceModule.FromPretrainedAsync(Repository.Path("data", "models", "tiny-walks"));
+        Assert.Equal(weights[0].Length, shipped.Model.ParameterCount);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task Ppo_makes_the_shipped_walker_find_short_ways(ulong seed)
+    {
+        using var inference = await InferenceModule.FromPretrainedAsync(Repository.Path("data", "models", "tiny-walks"));
+        var graph = TinyWalks.Graph();
+        var environment = new SimpleTextEnvironment(inference, graph.Problems, sampling: new SamplingOptions { MaxNewTokens = graph.MaxLength - 1 });
+        var rollouts = new RolloutManager(environment, new RolloutConfig { NumParallel = 128, Seed = seed });
+        using var backprop = new BackpropModule(inference.Model, new BackpropConfig { LearningRate = 1e-3, Seed = seed, Value = new ValueConfig { HiddenWidth = 128, LearningRateFactor = 3 } });
+        var update = UpdateConfig.Ppo with { Kl = KlPenalty.None, ValueCoefficient = 1, MaxPolicyKl = 0.03 };
+        var ppo = new PpoAlgorithm(environment, rollouts, new RewardComputer((new PathOptimality(graph), 1)), backprop, new AlgorithmConfig { BatchSize = 128, Update = update });
+
+        var history = await ppo.TrainAsync(iterations: 12);
+
+        Assert.InRange(history[0].RewardMean, 0.05, 0.4);
+        Assert.True(history.TakeLast(3).Average(s => s.RewardMean) > 0.8, string.Join(" ", history.Select(s => s.RewardMean)));
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
