@@ -29,6 +29,41 @@ public class ShippedDataTests
     }
 
     [Fact]
+    public void The_shipped_sums_and_products_are_those_that_the_seed_makes()
+    {
+        var shipped = Prompts.Load(Repository.Path("data", "prompts", "sums-and-products.jsonl"));
+        Assert.Equal(TinyTools.Problems(399, seed: 1).Select(p => (p.Id, p.Prompt, p.Answer, p.Fields["kind"])), shipped.Select(p => (p.Id, p.Prompt, p.Answer, p.Fields["kind"])));
+        Assert.Equal((266, 133), (shipped.Count(p => p.Fields["kind"] == "easy"), shipped.Count(p => p.Fields["kind"] == "hard")));
+    }
+
+    [Fact]
+    public async Task The_cautious_model_has_no_habit()
+    {
+        using var inference = await InferenceModule.FromPretrainedAsync(Repository.Path("data", "models", "tiny-cautious"));
+        var environment = new SimpleTextEnvironment(inference, TinyCautious.Problems(), sampling: new SamplingOptions { MaxNewTokens = 8 });
+        var answers = (await new RolloutManager(environment, new RolloutConfig { GroupSize = 10, Seed = 1 }).CollectAsync(1000)).Trajectories;
+
+        Assert.InRange(answers.Average(t => t.Response.Trim('?') == t.Problem.Answer ? 1.0 : 0), 0.35, 0.55);
+        Assert.All(Enumerable.Range(0, TinyCautious.MostMarks + 1), marks => Assert.InRange(answers.Count(t => t.Response.Count(c => c == '?') == marks), 180, 320));
+    }
+
+    [Fact]
+    public async Task The_model_with_tools_calls_as_often_where_it_need_not_as_where_it_must()
+    {
+        using var inference = await InferenceModule.FromPretrainedAsync(Repository.Path("data", "models", "tiny-tools"));
+        var task = new SimpleTextEnvironment(inference, TinyTools.Problems(600, seed: 3), sampling: new SamplingOptions { MaxNewTokens = 16 });
+        var environment = new SvrlEnvironment(task, [Calculator.Tool()], new SvrlOptions { Budget = 2 });
+        var episodes = (await new RolloutManager(environment, new RolloutConfig { Seed = 1 }).CollectAsync(600)).Trajectories.ToLookup(t => t.Problem.Fields["kind"]);
+
+        Assert.All((string[])["easy", "hard"], kind => Assert.InRange(episodes[kind].Average(t => t.Turns.Sum(turn => turn.ToolCalls.Length)), 0.55, 0.85));
+        Assert.InRange(episodes["easy"].Average(Right), 0.9, 1);
+        Assert.InRange(episodes["hard"].Average(Right), 0.5, 0.75);
+        Assert.Equal(0, episodes["hard"].Where(t => t.Turns.All(turn => turn.ToolCalls.IsEmpty)).Average(Right), 0.1);
+
+        static double Right(Trajectory t) => t.Response.Trim() == t.Problem.Answer ? 1 : 0;
+    }
+
+    [Fact]
     public async Task Training_the_shipped_model_repeats_bit_for_bit()
     {
         var weights = new List<float[]>();

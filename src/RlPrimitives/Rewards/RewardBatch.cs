@@ -2,7 +2,7 @@ using RlPrimitives.Rollouts;
 
 namespace RlPrimitives.Rewards;
 
-/// <summary>Rewards of a batch, the total and every objective apart. Trajectories without a reward (failed, or all objectives abstained) have null.</summary>
+/// <summary>Rewards of a batch, the total and every objective apart. Trajectories without a reward (failed, or all objectives of a weight other than 0 abstained) have null.</summary>
 /// <param name="Totals">One for each trajectory; null: outside every baseline, never 0 in silence.</param>
 /// <param name="Objectives">By name, one for each trajectory, as scored; null abstained.</param>
 /// <param name="Method">How the totals were made from the scores.</param>

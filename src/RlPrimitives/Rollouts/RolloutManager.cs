@@ -14,6 +14,9 @@ public sealed class RolloutManager(BaseEnvironment environment, RolloutConfig co
     private long cursor;
     private (ulong Epoch, int[] Indices) order = (ulong.MaxValue, []);
 
+    /// <summary>What the trajectories interact with.</summary>
+    public BaseEnvironment Environment => environment;
+
     /// <summary>How rollouts are collected.</summary>
     public RolloutConfig Config => config;
 
