@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using RlPrimitives.Inference;
 using RlPrimitives.Models.Tokenizers;
+using RlPrimitives.Tests;
 
 namespace RlNotebooks.Tests.Serving;
 
