@@ -14,6 +14,9 @@ internal sealed class Misbehaviour
     /// <summary>Paths of the requests that came, health checks left out, in order.</summary>
     public ConcurrentQueue<string> Requests { get; } = new();
 
+    /// <summary>The newest request that generates.</summary>
+    public JsonObject? LastBody { get; private set; }
+
     /// <summary>Authorization headers that came.</summary>
     public ConcurrentQueue<string> Authorizations { get; } = new();
 
@@ -135,6 +138,9 @@ internal sealed class Misbehaviour
             MostRunning = Math.Max(Running, MostRunning);
         }
 
+        context.Request.EnableBuffering();
+        LastBody = (JsonObject?)await JsonNode.ParseAsync(context.Request.Body);
+        context.Request.Body.Position = 0;
         try
         {
             Arrived.TrySetResult();
