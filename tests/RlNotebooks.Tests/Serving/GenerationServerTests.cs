@@ -223,6 +223,21 @@ public sealed class GenerationServerTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task A_web_page_cannot_call_it_behind_its_visitors_back()
+    {
+        using var asText = await http.PostAsync("v1/completions", new StringContent("""{"prompt": "1+1="}"""));
+        Assert.Equal(HttpStatusCode.UnsupportedMediaType, asText.StatusCode);
+        Assert.Contains("application/json", await asText.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        foreach (var (origin, status) in new[] { ("https://evil.example", HttpStatusCode.Forbidden), ("null", HttpStatusCode.Forbidden), (server.Address.TrimEnd('/'), HttpStatusCode.OK) })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "resume");
+            request.Headers.Add("Origin", origin);
+            using var answer = await http.SendAsync(request);
+            Assert.Equal(status, answer.StatusCode);
+        }
+    }
+
+    [Fact]
     public async Task While_the_model_is_loaded_it_says_so_and_without_one_it_ends()
     {
         await using var missing = await GenerationServer.StartAsync(new ServerOptions(Path.Combine(folder, "none")) { Port = 0 });

@@ -139,7 +139,7 @@ internal sealed class Misbehaviour
         }
 
         context.Request.EnableBuffering();
-        LastBody = (JsonObject?)await JsonNode.ParseAsync(context.Request.Body);
+        LastBody = await ObjectAsync(context.Request.Body);
         context.Request.Body.Position = 0;
         try
         {
@@ -153,6 +153,18 @@ internal sealed class Misbehaviour
             {
                 Running--;
             }
+        }
+    }
+
+    private static async Task<JsonObject?> ObjectAsync(Stream body)
+    {
+        try
+        {
+            return await JsonNode.ParseAsync(body) as JsonObject;
+        }
+        catch (System.Text.Json.JsonException)
+        {
+            return null; // what is no JSON is the server's to refuse
         }
     }
 

@@ -156,7 +156,7 @@ public sealed class WeightSyncTests(Xunit.Abstractions.ITestOutputHelper output)
             http.DefaultRequestHeaders.Authorization = new("Bearer", ServerUnderTest.Key);
             var models = await http.GetStringAsync("v1/models");
             var name = System.Text.Json.JsonElement.Parse(models).GetProperty("data")[1].GetProperty("id").GetString()!;
-            (await http.PostAsync(path, new StringContent($$"""{"lora_name": "{{name}}"}"""))).EnsureSuccessStatusCode();
+            (await http.PostAsync(path, new StringContent($$"""{"lora_name": "{{name}}"}""", System.Text.Encoding.UTF8, "application/json"))).EnsureSuccessStatusCode();
         }
     }
 
