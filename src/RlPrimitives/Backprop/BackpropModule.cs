@@ -31,6 +31,9 @@ public sealed partial class BackpropModule : IDisposable
             parameter.requires_grad_(true);
         }
 
+        // Gradient, two moments, and master weights where the model computes in half of their precision.
+        MemoryPlan.Check(
+            model.TrainableParameters.Sum(p => p.Parameter.numel()) * (model.Type == ScalarType.Float32 ? 12L : 14L), model.Device, "The optimizer's state", "train LoRA adapters (AddLora) instead of all weights");
         optimizer = TensorThread.RunOnce(() => new AdamW([new ParameterGroup(model.TrainableParameters)], config.Optimizer));
         if (config.Value is { } value)
         {
@@ -126,6 +129,11 @@ public sealed partial class BackpropModule : IDisposable
     public Task<UpdateStatistics> UpdateSupervisedAsync(IReadOnlyList<TrainingRow> rows, double? learningRate = null)
     {
         CheckRows(rows);
+        if (learningRate is { } asked && !(asked > 0 && double.IsFinite(asked)))
+        {
+            throw new ArgumentOutOfRangeException(nameof(learningRate), learningRate, "The learning rate must be finite and above 0.");
+        }
+
         return Model.Executor.RunAsync(() =>
         {
             var measured = new UpdateMeter();

@@ -69,6 +69,19 @@ public sealed record TrainingRow(int[] Ids, int[] Trained, float[] OldLogProbs, 
                 $"{Advantages.Length} advantages: the last three must be equal and at least 1, and places within [1, {Ids.Length - 1}].");
         }
 
+        for (var l = 1; l < length; l++)
+        {
+            if (Trained[l] <= Trained[l - 1])
+            {
+                throw new ArgumentException($"Row {index} has the trained places {Trained[l - 1]} and {Trained[l]} one after the other: they ascend.");
+            }
+        }
+
+        if (!(Temperature > 0 && float.IsFinite(Temperature)))
+        {
+            throw new ArgumentException(FormattableString.Invariant($"Row {index} has temperature {Temperature}; it must be finite and above 0."));
+        }
+
         foreach (var (name, values) in (ReadOnlySpan<(string, float[]?)>)
             [(nameof(SamplerLogProbs), SamplerLogProbs), (nameof(ReferenceLogProbs), ReferenceLogProbs), (nameof(OldValues), OldValues), (nameof(Returns), Returns)])
         {

@@ -1,3 +1,5 @@
+using RlPrimitives.Rollouts;
+
 namespace RlPrimitives.Rewards;
 
 /// <summary>Rewards of a batch, the total and every objective apart. Trajectories without a reward (failed, or all objectives abstained) have null.</summary>
@@ -24,6 +26,25 @@ public sealed record RewardBatch(float?[] Totals, IReadOnlyDictionary<string, fl
     /// <summary>Mean of each objective over those that did not abstain; NaN where all did.</summary>
     public IReadOnlyDictionary<string, double> ObjectiveMeans() => Objectives.ToDictionary(
         o => o.Key, o => o.Value.Any(v => v is not null) ? o.Value.Where(v => v is not null).Average(v => (double)v!.Value) : double.NaN);
+
+    /// <summary>Refuses what does not belong to the trajectories: any <see cref="IRewardComputer"/> may have made it.</summary>
+    /// <exception cref="InvalidOperationException">There is not one reward for each, or one is not finite; computer, count or trajectory are named.</exception>
+    internal void CheckFor(IReadOnlyList<Trajectory> trajectories, string computer)
+    {
+        foreach (var (name, values) in Objectives.Select(o => ($"scores of '{o.Key}'", o.Value)).Prepend(("rewards", Totals)))
+        {
+            if (values.Length != trajectories.Count)
+            {
+                throw new InvalidOperationException($"{computer} returned {values.Length} {name} for {trajectories.Count} trajectories; there is one for each, null where it abstains.");
+            }
+
+            if (Array.FindIndex(values, v => v is { } value && !float.IsFinite(value)) is >= 0 and var i)
+            {
+                throw new InvalidOperationException(FormattableString.Invariant(
+                    $"{computer} returned {values[i]} among the {name}, on problem '{trajectories[i].Problem.Id}', member {trajectories[i].Member}; they are finite, or null to abstain."));
+            }
+        }
+    }
 }
 
 /// <summary>Scores of one objective that were given up.</summary>

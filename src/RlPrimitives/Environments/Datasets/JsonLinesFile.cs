@@ -42,6 +42,10 @@ internal static class JsonLinesFile
         {
             throw new InvalidDataException($"{place}, column {e.BytePositionInLine + 1}: not valid JSON ({e.Message})", e);
         }
+        catch (InvalidOperationException e)
+        {
+            throw new InvalidDataException($"{place}: a text with half of a surrogate pair ({e.Message})", e);
+        }
     }
 
     private static string? TextOf(JsonElement value) => value.ValueKind switch
