@@ -257,7 +257,7 @@ public sealed partial class BackpropModule : IDisposable
         return Enumerable.Range(0, parts).Select(p => order[(p * rows.Count / parts)..((p + 1) * rows.Count / parts)].Select(i => rows[i]).ToArray());
     }
 
-    private static void CheckRows(IReadOnlyList<TrainingRow> rows)
+    private void CheckRows(IReadOnlyList<TrainingRow> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
         if (rows.Count == 0)
@@ -267,7 +267,7 @@ public sealed partial class BackpropModule : IDisposable
 
         for (var i = 0; i < rows.Count; i++)
         {
-            rows[i].Check(i);
+            rows[i].Check(i, Model.Config.VocabularySize);
         }
     }
 }

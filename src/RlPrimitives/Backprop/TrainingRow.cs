@@ -59,9 +59,15 @@ public sealed record TrainingRow(int[] Ids, int[] Trained, float[] OldLogProbs, 
 
     /// <summary>Checks what a native call would not survive.</summary>
     /// <param name="index">Its place in the batch, for the message.</param>
+    /// <param name="vocabulary">V of the model.</param>
     /// <exception cref="ArgumentException">Lengths or places do not fit.</exception>
-    internal void Check(int index)
+    internal void Check(int index, int vocabulary)
     {
+        if (Array.FindIndex(Ids, id => (uint)id >= (uint)vocabulary) is >= 0 and var odd)
+        {
+            throw new ArgumentException($"Row {index} holds token id {Ids[odd]} at place {odd}; the model's vocabulary is 0 … {vocabulary - 1}. Was it sampled by another model?");
+        }
+
         var length = Trained.Length;
         if (length == 0 || length != OldLogProbs.Length || length != Advantages.Length || Trained[0] < 1 || Trained[^1] >= Ids.Length)
         {

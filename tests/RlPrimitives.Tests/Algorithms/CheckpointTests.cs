@@ -178,7 +178,7 @@ public class CheckpointTests
         using var again = new Run("GRPO", folder.Path, []);
         var resumed = await again.Algorithm.ResumeAsync();
         Assert.Equal(1, resumed.Iteration);
-        Assert.Contains("manifest.json", Assert.Single(resumed.Damaged), StringComparison.Ordinal);
+        Assert.Contains("step-000002", Assert.Single(resumed.Damaged), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -98,7 +98,7 @@ public class FaultyPartsTests
         using var run = new Run(null, rewards: new FaultyComputer(fault));
         var before = BackpropModuleTests.Values(run.Inference.Model);
         var error = await Assert.ThrowsAsync<InvalidOperationException>(() => run.Algorithm.TrainAsync(1).Ends());
-        Assert.Contains("FaultyComputer returned", error.Message, StringComparison.Ordinal);
+        Assert.StartsWith("FaultyComputer returned", error.Message, StringComparison.Ordinal);
         Assert.Contains(says, error.Message, StringComparison.Ordinal);
         Assert.Equal(before, BackpropModuleTests.Values(run.Inference.Model));
     }
@@ -132,7 +132,7 @@ public class FaultyPartsTests
         using var module = ScriptedBackend.Module(prompt => prompt.EndsWith("go", StringComparison.Ordinal) ? "[tool: y]" : "done");
         var environment = new SvrlEnvironment(
             new SimpleTextEnvironment(module, [new Problem("p", "go", "")], sampling: new SamplingOptions { MaxNewTokens = 4000 }), [tool],
-            new SvrlOptions { Budget = 1, Tools = new ToolOptions { Timeout = TimeSpan.FromMilliseconds(300) } });
+            new SvrlOptions { Budget = 1, Tools = new ToolOptions { Timeout = TimeSpan.FromSeconds(fault[0] == 'h' ? 0.3 : 30) } });
         var batch = await new RolloutManager(environment, new RolloutConfig { GroupSize = 2 }).CollectAsync(2).Ends();
         stop.Set();
         Assert.All(batch.Trajectories, t =>
@@ -221,7 +221,7 @@ public class FaultyPartsTests
             var env = environment?.Invoke(Inference) ?? new SimpleTextEnvironment(Inference, Problems, sampling: Three);
             faulty = env as Faulty;
             Rollouts = new RolloutManager(env, rollouts ?? new RolloutConfig { GroupSize = 4 });
-            Algorithm = new GrpoAlgorithm(env, Rollouts, new Seeing(rewards ?? RewardComputer.From(score!), Collected), Backprop, config ?? new AlgorithmConfig { BatchSize = 16 });
+            Algorithm = new GrpoAlgorithm(env, Rollouts, rewards ?? new Seeing(RewardComputer.From(score!), Collected), Backprop, config ?? new AlgorithmConfig { BatchSize = 16 });
         }
 
         public InferenceModule Inference { get; }

@@ -108,7 +108,7 @@ public sealed class MalformedFilesTests(ITestOutputHelper output) : IDisposable
                 model.LoadLora(folder.Path);
                 model.RemoveLora();
                 return "read";
-            }, mostBytes: length => (4 << 20) + (4000L * length), part: 0.3);
+            }, mostBytes: length => (4 << 20) + (4000L * length), part: 0.3, place: folder.Path);
     }
 
     [Fact]
@@ -122,7 +122,7 @@ public sealed class MalformedFilesTests(ITestOutputHelper output) : IDisposable
         var checkpoint = folder.In("step-000002");
         Files("manifest.json", "step-000002/manifest.json", [File.ReadAllBytes(Path.Combine(checkpoint, "manifest.json"))],
             ["../../x", "/etc/passwd", "state.json", "Bytes", "Sha256", "model/model.safetensors", "history.jsonl", ".", ""], _ =>
-                CheckpointFiles.Damage(checkpoint) is { } damage ? throw new InvalidDataException($"{checkpoint}: {damage}") : "whole");
+                CheckpointFiles.Damage(checkpoint) is { } damage ? throw new InvalidDataException($"{checkpoint}: {damage}") : "whole", place: checkpoint);
         Files("state.json", "step-000002/state.json", [File.ReadAllBytes(Path.Combine(checkpoint, "state.json"))], ["Schema", "Algorithm", "Rollouts", "Backprop", "Infinity", "NaN"], _ =>
             $"{CheckpointFiles.ReadState(checkpoint).Algorithm.Length}");
         Files("history.jsonl", "step-000002/history.jsonl", [File.ReadAllBytes(Path.Combine(checkpoint, "history.jsonl"))], ["Rewards", "Update", "NaN", "Objectives", "Alarms", "StopReasons"], _ =>

@@ -57,11 +57,6 @@ internal static class CheckpointFiles
         try
         {
             var listed = Read<Dictionary<string, Entry>>(folder, Manifest);
-            if (((string[])[State, History]).FirstOrDefault(name => !listed.ContainsKey(name)) is { } absent)
-            {
-                return $"{Manifest} does not list {absent}";
-            }
-
             foreach (var (name, entry) in listed)
             {
                 if (name.Length == 0 || name.Contains('\0', StringComparison.Ordinal))
@@ -91,7 +86,7 @@ internal static class CheckpointFiles
                 }
             }
 
-            return null;
+            return ((string[])[State, History]).FirstOrDefault(name => !listed.ContainsKey(name)) is { } absent ? $"{Manifest} does not list {absent}" : null;
         }
         catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
         {
