@@ -68,6 +68,11 @@ public sealed record TrainingRow(int[] Ids, int[] Trained, float[] OldLogProbs, 
             throw new ArgumentException($"Row {index} holds token id {Ids[odd]} at place {odd}; the model's vocabulary is 0 … {vocabulary - 1}. Was it sampled by another model?");
         }
 
+        if (!(Temperature > 0 && float.IsFinite(Temperature)))
+        {
+            throw new ArgumentException(FormattableString.Invariant($"Row {index} has temperature {Temperature}; it must be finite and above 0."));
+        }
+
         var length = Trained.Length;
         if (length == 0 || length != OldLogProbs.Length || length != Advantages.Length || Trained[0] < 1 || Trained[^1] >= Ids.Length)
         {
@@ -75,17 +80,12 @@ public sealed record TrainingRow(int[] Ids, int[] Trained, float[] OldLogProbs, 
                 $"{Advantages.Length} advantages: the last three must be equal and at least 1, and places within [1, {Ids.Length - 1}].");
         }
 
-        for (var l = 1; l < length; l++)
+        for (var i = 1; i < length; i++)
         {
-            if (Trained[l] <= Trained[l - 1])
+            if (Trained[i] <= Trained[i - 1])
             {
-                throw new ArgumentException($"Row {index} has the trained places {Trained[l - 1]} and {Trained[l]} one after the other: they ascend.");
+                throw new ArgumentException($"Row {index}: trained place {Trained[i]} follows {Trained[i - 1]}; places ascend.");
             }
-        }
-
-        if (!(Temperature > 0 && float.IsFinite(Temperature)))
-        {
-            throw new ArgumentException(FormattableString.Invariant($"Row {index} has temperature {Temperature}; it must be finite and above 0."));
         }
 
         foreach (var (name, values) in (ReadOnlySpan<(string, float[]?)>)

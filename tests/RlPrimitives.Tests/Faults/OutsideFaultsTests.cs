@@ -9,6 +9,7 @@ using RlPrimitives.Rollouts;
 using RlPrimitives.Tests.Algorithms;
 using RlPrimitives.Tests.Backprop;
 using RlPrimitives.Tests.Models;
+using RlPrimitives.Tests.Rollouts;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -187,6 +188,45 @@ public class OutsideFaultsTests
             await ChildTraining.TrainAsync(kind, null, 4, 2, null, said.Add);
             return said;
         }
+    }
+
+    [Fact]
+    public async Task A_second_training_of_one_algorithm_is_refused_while_the_first_is_under_way()
+    {
+        using var run = new GrpoAlgorithmTests.Run(1, t => t.Member);
+        var first = run.Algorithm.StepsAsync(5).GetAsyncEnumerator();
+        Assert.True(await first.MoveNextAsync());
+        Assert.Contains("under way", (await Assert.ThrowsAsync<InvalidOperationException>(() => run.Algorithm.TrainAsync(1).Ends())).Message, StringComparison.Ordinal);
+        await first.DisposeAsync();
+        Assert.Equal(2, (await run.Algorithm.TrainAsync(1).Ends())[0].Iteration);
+    }
+
+    [Fact]
+    public async Task A_loop_that_was_cancelled_and_abandoned_gives_way_and_takes_no_further_step()
+    {
+        using var run = new GrpoAlgorithmTests.Run(1, t => t.Member);
+        using var stop = new CancellationTokenSource();
+        var abandoned = run.Algorithm.StepsAsync(5, stop.Token).GetAsyncEnumerator();
+        Assert.True(await abandoned.MoveNextAsync());
+        await stop.CancelAsync();
+        Assert.Equal([2, 3], (await run.Algorithm.TrainAsync(2).Ends()).Select(s => s.Iteration));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await abandoned.MoveNextAsync());
+        Assert.Equal(3, run.Algorithm.IterationsDone);
+    }
+
+    [Fact]
+    public async Task Whoever_hosts_a_cell_interrupts_the_trainings_and_collections_that_it_started()
+    {
+        using var run = new GrpoAlgorithmTests.Run(1, t => t.Member);
+        using var stop = new CancellationTokenSource();
+        var training = Task.Run(() =>
+        {
+            Interruption.Token = stop.Token;
+            return run.Algorithm.TrainAsync(100_000, new RolloutManagerTests.Reporting<TrainStep>(_ => stop.Cancel()));
+        });
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => training.Ends());
+        Assert.Equal(1, run.Algorithm.IterationsDone);
+        Assert.False(Interruption.Token.CanBeCanceled); // it flows with the cell alone
     }
 
     private static void Spoil(CausalLM model)

@@ -1,12 +1,10 @@
 using System.Text;
-using Parquet.Serialization;
 using RlPrimitives.Algorithms;
 using RlPrimitives.Environments;
 using RlPrimitives.Models;
 using RlPrimitives.Models.Tokenizers;
 using RlPrimitives.Rollouts;
 using RlPrimitives.Tests.Algorithms;
-using RlPrimitives.Tests.Environments;
 using RlPrimitives.Tests.Models;
 using RlPrimitives.Tests.Tracking;
 using RlPrimitives.Tracking;
@@ -148,15 +146,6 @@ public sealed class MalformedFilesTests(ITestOutputHelper output) : IDisposable
             $"{Prompts.Load(path).Count}");
         Files("prompts .csv", "p.csv", ["prompt,answer,level\n\"1,2\",3,a\n\"say \"\"x\"\"\ny\",,b\n"u8.ToArray()], ["prompt", "\"\"", ",", "\n", "\"", "answer"], path => $"{Prompts.Load(path).Count}");
         Files("prompts .tsv", "p.tsv", ["prompt\tanswer\n1\t2\n"u8.ToArray()], ["prompt", "\t", "\n", "\""], path => $"{Prompts.Load(path).Count}");
-    }
-
-    [Fact]
-    public async Task Datasets_of_columns()
-    {
-        var path = folder.In("seed.parquet");
-        await ParquetSerializer.SerializeAsync(
-            [new DatasetTests.Row { prompt = "größer?", answer = "ja", level = 3, share = 0.25, is_hard = true, tags = ["a", "ü\""] }, new DatasetTests.Row { prompt = "b" }], path);
-        Files("prompts .parquet", "p.parquet", [await File.ReadAllBytesAsync(path)], ["PAR1", "prompt"], file => $"{Prompts.Load(file).Count}", part: 0.3);
     }
 
     [Fact]

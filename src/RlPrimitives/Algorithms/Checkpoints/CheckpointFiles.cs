@@ -56,9 +56,14 @@ internal static class CheckpointFiles
     {
         try
         {
-            var listed = Read<Dictionary<string, Entry>>(folder, Manifest);
+            var listed = Read<Dictionary<string, Entry?>>(folder, Manifest);
             foreach (var (name, entry) in listed)
             {
+                if (entry is null)
+                {
+                    return $"{Manifest} says nothing of '{name}'";
+                }
+
                 if (name.Length == 0 || name.Contains('\0', StringComparison.Ordinal))
                 {
                     return $"{Manifest} names '{name}', which is no file";
