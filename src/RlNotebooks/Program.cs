@@ -1,5 +1,9 @@
 using System.CommandLine;
 using RlNotebooks.Commands;
+using RlNotebooks.Engine;
+
+// Before other threads are started: they inherit it.
+RuntimeSignal.Allow();
 
 var root = new RootCommand("Runs C# notebooks for reinforcement learning of language models.");
 root.Subcommands.Add(RunCommand.Create());

@@ -18,17 +18,22 @@ public enum ComparisonBand
 public static partial class Show
 {
     /// <summary>
-    /// Methods over several seeds each: the mean reward of the seeds per iteration, with a band over the seeds, as far as all seeds of a method went.
+    /// Methods over several seeds each: the mean of the seeds per iteration, of the reward or another measure, with a band over the seeds, as far as all seeds of a method went.
     /// A method has the same colour in every chart.
     /// </summary>
     /// <param name="runs">Name of a method → its runs, one for each seed.</param>
     /// <param name="band">What the band spans.</param>
     /// <param name="title">Replaces the title, which states where each method ended (mean ± std of its seeds, over the last iterations).</param>
+    /// <param name="measure">What of a step is compared; null for the mean reward.</param>
+    /// <param name="name">What it is called, unit included.</param>
     /// <exception cref="ArgumentException">There are no methods, or one has no runs or an empty one.</exception>
     public static Chart Comparison(
-        IReadOnlyDictionary<string, IReadOnlyList<TrainingHistory>> runs, ComparisonBand band = ComparisonBand.MinMax, string? title = null)
+        IReadOnlyDictionary<string, IReadOnlyList<TrainingHistory>> runs, ComparisonBand band = ComparisonBand.MinMax, string? title = null,
+        Func<TrainStep, double>? measure = null, string? name = null)
     {
         ArgumentNullException.ThrowIfNull(runs);
+        name ??= measure is null ? "mean reward per trajectory" : "measure";
+        measure ??= step => step.RewardMean;
         if (runs.Count == 0)
         {
             throw new ArgumentException("There are no methods to compare.", nameof(runs));
@@ -48,7 +53,7 @@ public static partial class Show
             }
 
             var length = seeds.Min(s => Checked(s).Count);
-            var curves = seeds.Select(s => Thinning.Average([.. s.Take(length).Select(step => step.RewardMean)], stride)).ToArray();
+            var curves = seeds.Select(s => Thinning.Average([.. s.Take(length).Select(measure)], stride)).ToArray();
             var x = Thinning.Average(Iterations(seeds[0])[..length], stride);
             double[] mean = [.. x.Select((_, t) => Thinning.Mean(curves.Select(c => c[t])))];
             if (seeds.Count > 1)
@@ -58,12 +63,12 @@ public static partial class Show
             }
 
             lines.Add(Traces.Line(names[i] + (seeds.Count > 1 ? $" ({seeds.Count} seeds)" : ""), x, mean, colours[i]));
-            double[] ends = [.. seeds.Select(s => Ends([.. s.Take(length).Select(step => step.RewardMean)]).Last)];
+            double[] ends = [.. seeds.Select(s => Ends([.. s.Take(length).Select(measure)]).Last)];
             findings.Add($"{names[i]} " + (seeds.Count > 1 ? Spread(Thinning.Mean(ends), Deviation(ends)) : Short(ends[0])));
         }
 
-        title ??= "Final reward: " + string.Join(", ", findings) + (runs.Values.Any(r => r.Count > 1) ? $" (band: {(band == ComparisonBand.MinMax ? "worst to best seed" : "±1 std of the seeds")})" : "");
-        return Chart.Of(title, Layouts.Of(title, new Panel(Thinning.IterationTitle(stride), "mean reward per trajectory")), [.. bands, .. lines]);
+        title ??= (name == "mean reward per trajectory" ? "Final reward: " : $"Final {name}: ") + string.Join(", ", findings) + (runs.Values.Any(r => r.Count > 1) ? $" (band: {(band == ComparisonBand.MinMax ? "worst to best seed" : "±1 std of the seeds")})" : "");
+        return Chart.Of(title, Layouts.Of(title, new Panel(Thinning.IterationTitle(stride), name)), [.. bands, .. lines]);
     }
 
     private static (double Low, double High) Extent(double[] values, ComparisonBand band)

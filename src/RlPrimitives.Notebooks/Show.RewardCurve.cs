@@ -21,11 +21,7 @@ public static partial class Show
     public static Chart RewardCurve(TrainingHistory history, double? predicted = null, double tolerance = 0)
     {
         Checked(history);
-        if (!(tolerance >= 0) || double.IsInfinity(tolerance))
-        {
-            throw new ArgumentOutOfRangeException(nameof(tolerance), tolerance, "The tolerance must be finite and at least 0.");
-        }
-
+        CheckTolerance(tolerance);
         var stride = Thinning.Stride(history.Count, CurvePoints);
         double[] x = Thinning.Average(Iterations(history), stride);
         double[] means = [.. history.Select(s => s.RewardMean)];
@@ -41,21 +37,36 @@ public static partial class Show
             Traces.Band("±1 std of the trajectories", wide, Wide(low), Wide(high), colour),
             Traces.Line("mean reward", x, mean, colour),
         };
-        if (predicted is { } value)
-        {
-            double[] ends = [wide[0], wide[^1]];
-            if (tolerance > 0)
-            {
-                traces.Add(Traces.Band("tolerance", ends, [value - tolerance, value - tolerance], [value + tolerance, value + tolerance], Palette.Grey, legend: false));
-            }
-
-            traces.Add(Traces.Line("predicted " + Short(value) + (tolerance > 0 ? " ± " + Short(tolerance) : ""), ends, [value, value], Palette.Grey, "dash", 1.5));
-        }
-
+        traces.AddRange(Prediction(wide, predicted, tolerance));
         var (first, last) = Ends(means);
         var change = history.Count == 1 ? $"{Short(last)} after" : $"{Short(first)} → {Short(last)} in";
         var title = $"Mean reward {change} {Count(history.Count, "iteration")} of {history.Algorithm}" + Verdict(last, predicted, tolerance);
         return Chart.Of(title, Layouts.Of(title, new Panel(Thinning.IterationTitle(stride), "reward per trajectory")), traces);
+    }
+
+    private static void CheckTolerance(double tolerance)
+    {
+        if (!(tolerance >= 0) || double.IsInfinity(tolerance))
+        {
+            throw new ArgumentOutOfRangeException(nameof(tolerance), tolerance, "The tolerance must be finite and at least 0.");
+        }
+    }
+
+    // A dashed line over the whole width, with its tolerance.
+    private static IEnumerable<Trace> Prediction(double[] x, double? predicted, double tolerance)
+    {
+        if (predicted is not { } value)
+        {
+            yield break;
+        }
+
+        double[] ends = [x[0], x[^1]];
+        if (tolerance > 0)
+        {
+            yield return Traces.Band("tolerance", ends, [value - tolerance, value - tolerance], [value + tolerance, value + tolerance], Palette.Grey, legend: false);
+        }
+
+        yield return Traces.Line("predicted " + Short(value) + (tolerance > 0 ? " ± " + Short(tolerance) : ""), ends, [value, value], Palette.Grey, "dash", 1.5);
     }
 
     private static (double First, double Last) Ends(double[] values)

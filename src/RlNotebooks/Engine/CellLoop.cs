@@ -98,6 +98,7 @@ internal sealed class CellLoop(CancellationToken cancellation) : Synchronization
 
     private void RunInterruptibly(Continuation continuation)
     {
+        RuntimeSignal.Allow();
         try
         {
 #pragma warning disable SYSLIB0046

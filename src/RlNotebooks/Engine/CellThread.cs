@@ -49,6 +49,7 @@ internal sealed class CellThread : IDisposable
 
     private void Loop()
     {
+        RuntimeSignal.Allow();
         while (!work.IsCompleted)
         {
             try

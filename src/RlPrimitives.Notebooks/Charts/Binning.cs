@@ -32,6 +32,26 @@ internal sealed record Binning(double[] Centres, double Width, bool Discrete)
         return new Binning([.. Enumerable.Range(0, count).Select(i => low + ((i + 0.5) * range / count))], range / count, Discrete: false);
     }
 
+    /// <summary>Equal ranges between the ends of the values, with the edges of one at <paramref name="low"/> and <paramref name="high"/> as near as ranges of one width allow.</summary>
+    /// <param name="finite">The values.</param>
+    /// <param name="low">An edge.</param>
+    /// <param name="high">Another, above.</param>
+    /// <param name="none">The message where there is no value.</param>
+    public static Binning Equal(double[] finite, double low, double high, string none)
+    {
+        if (finite.Length == 0)
+        {
+            throw new ArgumentException(none, nameof(finite));
+        }
+
+        // 10 ranges within the bounds; wider ones where a far outlier would need hundreds.
+        double least = Math.Min(finite.Min(), low), most = Math.Max(finite.Max(), high), width = high > low ? (high - low) / 10 : Math.Max((most - least) / 20, 1e-6);
+        width *= Math.Max(1, Math.Ceiling((most - least) / width / 60));
+        var first = (int)Math.Floor(((least - low) / width) + 1e-9);
+        var count = Math.Max(1, (int)Math.Ceiling(((most - low) / width) - 1e-9) - first);
+        return new Binning([.. Enumerable.Range(first, count).Select(i => low + ((i + 0.5) * width))], width, Discrete: false);
+    }
+
     /// <summary>Share of <paramref name="finite"/> in each bar, percent.</summary>
     public double[] Percent(IReadOnlyCollection<double> finite)
     {

@@ -32,6 +32,18 @@ internal static class Layouts
         return headings.Length == 0 ? layout.With(("legend", Legend(1.02))) : layout.With(("annotations", headings), ("legend", Legend(1.09)));
     }
 
+    /// <summary>One scene of three axes.</summary>
+    public static Layout Space(string title, string[] axes, int height)
+    {
+        var lines = PlotlyText.Wrap(title, 92);
+        LinearAxis Of(string name) => Axis(name).With(
+            ("gridcolor", Grid), ("zerolinecolor", Grid), ("linecolor", Grid), ("showbackground", false), ("automargin", null), ("nticks", 5));
+        return Base(height).With(
+            ("title", TitleOf(string.Join("<br>", lines.Select(PlotlyText.Escape)))), ("showlegend", true),
+            ("margin", new Margin().With(("l", 10), ("r", 10), ("t", 44 + (lines.Length * 19)), ("b", 10))),
+            ("scene", new Scene().With(("xaxis", Of(axes[0])), ("yaxis", Of(axes[1])), ("zaxis", Of(axes[2])))));
+    }
+
     /// <summary>What a figure that somebody brings gets where it says nothing itself.</summary>
     public static Layout Base(int height) => new Layout().With(
         ("height", height), ("paper_bgcolor", Clear), ("plot_bgcolor", Clear), ("colorway", Palette.Colours),
@@ -60,7 +72,7 @@ internal static class Layouts
 
     private static LinearAxis X(Panel panel, int index, (double Low, double High) domain) => Axis(panel.X).With(
         ("domain", new[] { domain.Low, domain.High }), ("anchor", index == 0 ? null : "y" + Traces.Index(index + 1)),
-        ("type", panel.Categories ? "category" : null), ("showgrid", false));
+        ("type", panel.Categories ? "category" : null), ("range", panel.XRange is { } range ? new[] { range.Low, range.High } : null), ("showgrid", false));
 
     private static LinearAxis Y(Panel panel, int index, (double Low, double High) domain) => Axis(panel.Y).With(
         ("domain", new[] { domain.Low, domain.High }), ("anchor", index == 0 ? null : "x" + Traces.Index(index + 1)),

@@ -5,8 +5,9 @@ namespace RlPrimitives.Notebooks.Charts;
 /// <param name="Y">Title of the y axis, unit included; null for none.</param>
 /// <param name="Heading">Written above the panel.</param>
 /// <param name="YRange">Fixed range; null follows the data.</param>
+/// <param name="XRange">Fixed range; null follows the data.</param>
 /// <param name="Percent">The y values are percents.</param>
 /// <param name="FromZero">The y axis starts at 0.</param>
 /// <param name="Categories">The x values are labels, shown as they are.</param>
 internal sealed record Panel(
-    string? X, string? Y, string? Heading = null, (double Low, double High)? YRange = null, bool Percent = false, bool FromZero = false, bool Categories = false);
+    string? X, string? Y, string? Heading = null, (double Low, double High)? YRange = null, (double Low, double High)? XRange = null, bool Percent = false, bool FromZero = false, bool Categories = false);

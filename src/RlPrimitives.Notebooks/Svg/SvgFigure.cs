@@ -4,8 +4,8 @@ using RlPrimitives.Notebooks.Charts;
 namespace RlPrimitives.Notebooks.Svg;
 
 /// <summary>
-/// A Plotly figure as a static drawing, for readers whose viewer runs no script: lines, dots, bands, bars and histograms on one or several pairs
-/// of axes, with ticks, titles, legend and texts. Other kinds of series are named, not drawn.
+/// A Plotly figure as a static drawing, for readers whose viewer runs no script: lines, dots, areas, bars and histograms on one or several pairs
+/// of axes or in a scene of three, with ticks, titles, legend and texts. What a slider hides at first is left out. Other kinds of series are named, not drawn.
 /// </summary>
 internal static class SvgFigure
 {
@@ -14,15 +14,18 @@ internal static class SvgFigure
     public static string Draw(JsonObject figure)
     {
         var layout = figure["layout"];
-        var height = layout.At("height").Number(360);
+        // A drawing has no use for the room of a slider.
+        var slider = layout.At("sliders").Items().Count > 0 ? Math.Max(0, layout.At("margin", "b").Number(52) - 52) : 0;
+        var height = layout.At("height").Number(360) - slider;
         double left = layout.At("margin", "l").Number(64), right = Width - layout.At("margin", "r").Number(24);
-        double top = layout.At("margin", "t").Number(60), bottom = height - layout.At("margin", "b").Number(52);
+        double top = layout.At("margin", "t").Number(60), bottom = height - layout.At("margin", "b").Number(52) + slider;
         var axes = new Dictionary<string, SvgAxis>();
         SvgAxis Axis(string name) => axes.TryGetValue(name, out var known) ? known : axes[name] = name[0] == 'x'
             ? new SvgAxis(layout.At("xaxis" + name[1..]), name, left, right)
             : new SvgAxis(layout.At("yaxis" + name[1..]), name, bottom, top);
 
-        var traces = figure["data"].Items().OfType<JsonObject>().Select((trace, i) => new SvgTrace(
+        var shown = figure["data"].Items().OfType<JsonObject>().Where(t => t["visible"] is not JsonValue v || (v.TryGetValue(out bool visible) && visible)).ToArray();
+        var traces = shown.Select((trace, i) => new SvgTrace(
             trace, Axis(trace["xaxis"].Text() ?? "x"), Axis(trace["yaxis"].Text() ?? "y"), Palette.Colours[i % Palette.Colours.Length])).ToArray();
         var svg = new SvgWriter(Width, height);
         foreach (var trace in traces.Where(t => t.IsDrawn))
@@ -33,6 +36,11 @@ internal static class SvgFigure
         foreach (var axis in axes.Values)
         {
             axis.Fit(axis.Name[0] == 'y' || traces.Any(t => t.X == axis && t.NeedsRoom) ? 0.05 : 0);
+        }
+
+        if (shown.Any(t => t["type"].Text() == "scatter3d"))
+        {
+            new SvgSpace(layout.At("scene"), [.. shown.Where(t => t["type"].Text() == "scatter3d")]).Draw(svg, left, right, top, bottom);
         }
 
         foreach (var (x, y) in traces.Where(t => t.IsDrawn).Select(t => (t.X, t.Y)).Distinct())
@@ -47,7 +55,7 @@ internal static class SvgFigure
             svg.Text(left, 22 + (i * 18), lines[i], 14);
         }
 
-        if (layout.At("showlegend") is not JsonValue shown || shown.GetValue<bool>())
+        if (layout.At("showlegend") is not JsonValue legend || legend.GetValue<bool>())
         {
             DrawLegend(svg, [.. traces.Where(t => t.InLegend && t.Name.Length > 0)], left, right, top - ((layout.At("legend", "y").Number(1.02) - 1) * (bottom - top)) - 8);
         }
@@ -59,10 +67,13 @@ internal static class SvgFigure
                 ? from + (note.At(name).Number(0) * (to - from))
                 : axes.TryGetValue(note.At(name + "ref").Text() ?? name, out var axis) ? axis.Place(note.At(name).Number(0)) : from;
             var anchor = note.At("xanchor").Text() switch { "left" => "start", "right" => "end", _ => "middle" };
-            svg.Text(At("x", left, right), At("y", bottom, top) - 5, PlotlyText.Plain(note.At("text").Text() ?? ""), 12, anchor);
+            var drop = note.At("yanchor").Text() switch { "top" => 14, "middle" => 4, _ => -5 };
+            svg.Text(
+                At("x", left, right) + note.At("xshift").Number(0), At("y", bottom, top) + drop - note.At("yshift").Number(0), PlotlyText.Plain(note.At("text").Text() ?? ""),
+                note.At("font", "size").Number(12), anchor, colour: note.At("font", "color").Text());
         }
 
-        var strange = traces.Where(t => !t.IsDrawn).Select(t => t.Kind).Distinct().ToArray();
+        var strange = traces.Where(t => !t.IsDrawn && t.Kind != "scatter3d").Select(t => t.Kind).Distinct().ToArray();
         if (strange.Length > 0)
         {
             svg.Text((left + right) / 2, (top + bottom) / 2, $"Open the notebook to see this part ({string.Join(", ", strange)}).", 12, "middle");
@@ -97,6 +108,12 @@ internal static class SvgFigure
         {
             if (trace.IsBar)
             {
+                if (trace.IsSideways)
+                {
+                    trace.DrawSpans(svg);
+                    continue;
+                }
+
                 var beside = overlay ? [trace] : traces.Where(t => t.IsBar && t.X == trace.X && t.Y == trace.Y).ToArray();
                 var share = (overlay ? 0.95 : 0.8) / beside.Length;
                 trace.DrawBars(svg, (Array.IndexOf(beside, trace) - ((beside.Length - 1) / 2.0)) * share, share);

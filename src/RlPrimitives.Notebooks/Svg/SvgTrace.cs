@@ -14,7 +14,7 @@ internal sealed class SvgTrace
     {
         (this.trace, X, Y) = (trace, x, y);
         Kind = trace["type"].Text() ?? "scatter";
-        this.colour = trace.At("line", "color").Text() ?? trace.At("marker", "color").Text() ?? colour;
+        this.colour = trace.At("line", "color").Text() ?? trace.At("marker", "color").Text() ?? (trace.At("marker", "color").Items() is [var first, ..] ? first.Text() : null) ?? colour;
         IReadOnlyList<JsonNode?> xs = trace["x"].Items(), ys = trace["y"].Items();
         if (Kind == "histogram" && ys.Count == 0)
         {
@@ -41,6 +41,9 @@ internal sealed class SvgTrace
 
     public bool IsBar => Kind is "bar" or "histogram";
 
+    /// <summary>Bars that lie: each from its base, as long as its x.</summary>
+    public bool IsSideways => Kind == "bar" && trace["orientation"].Text() == "h";
+
     public bool IsDrawn => Kind is "scatter" or "scattergl" or "bar" or "histogram";
 
     /// <summary>Dots and bars would touch the frame.</summary>
@@ -48,7 +51,7 @@ internal sealed class SvgTrace
 
     public string Name => PlotlyText.Plain(trace["name"].Text() ?? "");
 
-    public bool InLegend => IsDrawn && (trace["showlegend"]?.GetValue<bool>() ?? true);
+    public bool InLegend => (IsDrawn || Kind == "scatter3d") && (trace["showlegend"]?.GetValue<bool>() ?? true);
 
     private string Mode => trace["mode"].Text() ?? "lines+markers";
 
@@ -56,6 +59,19 @@ internal sealed class SvgTrace
 
     public void Measure()
     {
+        if (IsSideways)
+        {
+            for (var i = 0; i < Points.Length; i++)
+            {
+                X.Include(Base(i));
+                X.Include(Base(i) + Points[i].X);
+                Y.Include(Points[i].Y - 0.5);
+                Y.Include(Points[i].Y + 0.5);
+            }
+
+            return;
+        }
+
         foreach (var (x, y) in Points)
         {
             X.Include(x);
@@ -99,15 +115,22 @@ internal sealed class SvgTrace
 
         if (Mode.Contains("markers", StringComparison.Ordinal))
         {
-            var every = Thinning.Stride(Points.Length, 600);
-            var dots = new StringBuilder();
-            foreach (var (x, y) in Points.Where((p, i) => i % every == 0 && double.IsFinite(p.X) && double.IsFinite(p.Y)))
-            {
-                dots.Append(FormattableString.Invariant($"M{X.Place(x):0.#} {Y.Place(y):0.#}h0"));
-            }
-
-            svg.Dots(dots.ToString(), colour, trace.At("marker", "size").Number(6));
+            DrawMarks(svg);
         }
+    }
+
+    /// <summary>Lying bars, all in one path.</summary>
+    public void DrawSpans(SvgWriter svg)
+    {
+        var path = new StringBuilder();
+        var height = Math.Max(1, Math.Min(0.8 * Y.Unit, 18));
+        for (var i = 0; i < Points.Length; i++)
+        {
+            double from = X.Place(Base(i)), to = X.Place(Base(i) + Points[i].X);
+            path.Append(FormattableString.Invariant($"M{from:0.#} {Y.Place(Points[i].Y) - (height / 2):0.#}H{Math.Max(to, from + 0.5):0.#}v{height:0.#}H{from:0.#}Z"));
+        }
+
+        svg.Path(path.ToString(), null, fill: colour);
     }
 
     /// <param name="svg">Where to draw.</param>
@@ -152,11 +175,60 @@ internal sealed class SvgTrace
         {
             svg.Rect(x, y - 5, 20, 10, fill);
         }
+        else if (!Mode.Contains("lines", StringComparison.Ordinal))
+        {
+            svg.Dots(FormattableString.Invariant($"M{x + 10:0.#} {y:0.#}h0"), colour, 8);
+        }
         else
         {
             svg.Path(FormattableString.Invariant($"M{x:0.#} {y:0.#}h20"), colour, trace.At("line", "width").Number(2), trace.At("line", "dash").Text());
         }
     }
+
+    // Marks of one colour, size and symbol are one path.
+    private void DrawMarks(SvgWriter svg)
+    {
+        var every = Thinning.Stride(Points.Length, 600);
+        IReadOnlyList<JsonNode?> colours = trace.At("marker", "color").Items(), sizes = trace.At("marker", "size").Items(), symbols = trace.At("marker", "symbol").Items();
+        var marks = Points.Select((p, i) => (p.X, p.Y, Index: i)).Where(p => p.Index % every == 0 && double.IsFinite(p.X) && double.IsFinite(p.Y)).GroupBy(p => (
+            Colour: p.Index < colours.Count ? colours[p.Index].Text() ?? colour : trace.At("marker", "color").Text() ?? colour,
+            Size: p.Index < sizes.Count ? sizes[p.Index].Number(6) : trace.At("marker", "size").Number(6),
+            Symbol: p.Index < symbols.Count ? symbols[p.Index].Text() : trace.At("marker", "symbol").Text()));
+        foreach (var kind in marks)
+        {
+            var half = kind.Key.Size / 2;
+            var path = new StringBuilder();
+            foreach (var (x, y, _) in kind)
+            {
+                path.Append(FormattableString.Invariant($"M{X.Place(x):0.#} {Y.Place(y):0.#}")).Append(Stroke(kind.Key.Symbol, half));
+            }
+
+            if (kind.Key.Symbol is null or "circle")
+            {
+                svg.Dots(path.ToString(), kind.Key.Colour, kind.Key.Size);
+            }
+            else
+            {
+                var hollow = kind.Key.Symbol is "x" or "cross" || kind.Key.Symbol.EndsWith("open", StringComparison.Ordinal);
+                svg.Path(path.ToString(), hollow ? kind.Key.Colour : null, 2, fill: hollow ? null : kind.Key.Colour);
+            }
+        }
+    }
+
+    // From the middle of the mark.
+    private static string Stroke(string? symbol, double half) => symbol switch
+    {
+        null or "circle" => "h0",
+        "x" => FormattableString.Invariant($"m{-half:0.#} {-half:0.#}l{2 * half:0.#} {2 * half:0.#}m0 {-2 * half:0.#}l{-2 * half:0.#} {2 * half:0.#}"),
+        "cross" => FormattableString.Invariant($"m{-half:0.#} 0h{2 * half:0.#}m{-half:0.#} {-half:0.#}v{2 * half:0.#}"),
+        "triangle-up" => FormattableString.Invariant($"m0 {-half:0.#}l{half:0.#} {2 * half:0.#}h{-2 * half:0.#}z"),
+        "triangle-down" => FormattableString.Invariant($"m0 {half:0.#}l{half:0.#} {-2 * half:0.#}h{-2 * half:0.#}z"),
+        "square" or "square-open" => FormattableString.Invariant($"m{-half:0.#} {-half:0.#}h{2 * half:0.#}v{2 * half:0.#}h{-2 * half:0.#}z"),
+        "circle-open" => FormattableString.Invariant($"m{-half:0.#} 0a{half:0.#} {half:0.#} 0 1 0 {2 * half:0.#} 0a{half:0.#} {half:0.#} 0 1 0 {-2 * half:0.#} 0z"),
+        _ => FormattableString.Invariant($"m0 {-half:0.#}l{half:0.#} {half:0.#} {-half:0.#} {half:0.#} {-half:0.#} {-half:0.#}z"),
+    };
+
+    private double Base(int i) => trace["base"] is JsonArray bases ? (i < bases.Count ? bases[i].Number(0) : 0) : trace["base"].Number(0);
 
     private double Gap()
     {

@@ -37,8 +37,8 @@ internal sealed class SvgWriter(double width, double height)
         Add($"<rect x=\"{x:0.#}\" y=\"{y:0.#}\" width=\"{Math.Max(0, width):0.#}\" height=\"{Math.Max(0, height):0.#}\" fill=\"{Attribute(fill)}\" fill-opacity=\"{own * opacity:0.##}\"/>");
     }
 
-    public void Text(double x, double y, string content, double size, string anchor = "start", bool upright = false) => Add(
-        $"<text x=\"{x:0.#}\" y=\"{y:0.#}\" font-size=\"{size:0.#}\" text-anchor=\"{anchor}\"{(upright ? FormattableString.Invariant($" transform=\"rotate(-90 {x:0.#} {y:0.#})\"") : "")}>{WebUtility.HtmlEncode(content)}</text>");
+    public void Text(double x, double y, string content, double size, string anchor = "start", bool upright = false, string? colour = null) => Add(
+        $"<text x=\"{x:0.#}\" y=\"{y:0.#}\" font-size=\"{size:0.#}\" text-anchor=\"{anchor}\"{(colour is null ? "" : $" fill=\"{Attribute(SvgColour.Parse(colour).Colour)}\"")}{(upright ? FormattableString.Invariant($" transform=\"rotate(-90 {x:0.#} {y:0.#})\"") : "")}>{WebUtility.HtmlEncode(content)}</text>");
 
     public override string ToString() => FormattableString.Invariant(
         $"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:0}\" height=\"{height:0}\" viewBox=\"0 0 {width:0} {height:0}\" font-family=\"sans-serif\" fill=\"{Charts.Palette.Grey}\" role=\"img\">{text}</svg>");

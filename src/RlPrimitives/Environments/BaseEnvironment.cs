@@ -86,15 +86,29 @@ public abstract class BaseEnvironment(InferenceModule inference, IReadOnlyList<P
     protected Task<Turn> GenerateAsync(int[] promptIds, CancellationToken cancellationToken) => GenerateAsync(promptIds, Sampling, cancellationToken);
 
     /// <summary>Samples one response.</summary>
-    protected async Task<Turn> GenerateAsync(int[] promptIds, SamplingOptions options, CancellationToken cancellationToken)
+    protected async Task<Turn> GenerateAsync(int[] promptIds, SamplingOptions options, CancellationToken cancellationToken) =>
+        (await GenerateAsync(promptIds, 1, options, cancellationToken).ConfigureAwait(false))[0];
+
+    /// <summary>
+    /// Samples several responses to one prompt with <see cref="Sampling"/>, in one request: they share the prompt's computation, and a run that asks so repeats bit for bit.
+    /// </summary>
+    /// <param name="promptIds">Ids of the prompt.</param>
+    /// <param name="count">How many responses, at least 1.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    protected Task<IReadOnlyList<Turn>> GenerateAsync(int[] promptIds, int count, CancellationToken cancellationToken) =>
+        GenerateAsync(promptIds, count, Sampling, cancellationToken);
+
+    private async Task<IReadOnlyList<Turn>> GenerateAsync(int[] promptIds, int count, SamplingOptions options, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(options);
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         var started = Stopwatch.GetTimestamp();
-        var request = new GenerationRequest(promptIds, options, Inference.NextStream());
-        var g = (await Inference.GenerateAsync([request], cancellationToken).ConfigureAwait(false))[0];
-        return new Turn(g.PromptIds, g.TokenIds, g.LogProbs, g.Text, g.StopReason, options.Temperature)
+        var requests = Enumerable.Range(0, count).Select(_ => new GenerationRequest(promptIds, options, Inference.NextStream())).ToArray();
+        var generations = await Inference.GenerateAsync(requests, cancellationToken).ConfigureAwait(false);
+        var seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        return [.. generations.Select(g => new Turn(g.PromptIds, g.TokenIds, g.LogProbs, g.Text, g.StopReason, options.Temperature)
         {
-            WeightsVersion = g.WeightsVersion, Seconds = Stopwatch.GetElapsedTime(started).TotalSeconds,
-        };
+            WeightsVersion = g.WeightsVersion, Seconds = seconds,
+        })];
     }
 }

@@ -177,6 +177,22 @@ public sealed class InferenceModule : IDisposable
         return await Backend.GetLogitsAsync(prompts.Select(p => Tokenizer.Encode(p, addSpecialTokens: true)).ToArray(), cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>
+    /// The distribution that the token after a text is drawn from: every token that the options leave in, the most likely first. At temperature 0 that is one token,
+    /// with its log-prob at temperature 1, as generation reports it.
+    /// </summary>
+    /// <param name="prompt">The text.</param>
+    /// <param name="options">Temperature, filters and penalty; null for the model's own distribution.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task<IReadOnlyList<TokenCandidate>> GetNextTokensAsync(string prompt, SamplingOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        using var _ = Ask();
+        var ids = Tokenizer.Encode(prompt, addSpecialTokens: true);
+        var logits = (await Backend.GetLogitsAsync([ids], cancellationToken).ConfigureAwait(false))[0];
+        return [.. Sampler.Candidates(logits, options ?? new SamplingOptions(), ids)
+            .Select(c => new TokenCandidate(c.Id, Tokenizer.Decode([c.Id], skipSpecialTokens: false), logits[c.Id], c.LogProb))];
+    }
+
     /// <summary>Writes model and tokenizer as a Hugging Face folder.</summary>
     /// <param name="folder">The folder, made if absent.</param>
     public void Save(string folder)

@@ -95,6 +95,21 @@ internal static class Sampler
         return (float)((double)logits[id] - max - LogSum(logits, max));
     }
 
+    /// <summary>Every token that <see cref="Sample"/> may draw and its log-prob, the most likely first, equally likely ones by index; at temperature 0 the one that is drawn.</summary>
+    /// <param name="logits">[V], left as they are.</param>
+    /// <param name="options">Which distribution.</param>
+    /// <param name="previousIds">Prompt and response so far.</param>
+    /// <exception cref="InvalidOperationException">A logit is NaN or +∞, or all are −∞.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A previous id is outside the vocabulary.</exception>
+    public static (int Id, float LogProb)[] Candidates(ReadOnlySpan<float> logits, SamplingOptions options, ReadOnlySpan<int> previousIds)
+    {
+        var kept = logits.ToArray();
+        var max = Filter(kept, options, previousIds);
+        var norm = max + LogSum(kept, max);
+        IEnumerable<int> ids = options.Temperature == 0 ? [Array.IndexOf(kept, max)] : Enumerable.Range(0, kept.Length).Where(i => !float.IsNegativeInfinity(kept[i]));
+        return [.. ids.OrderByDescending(i => kept[i]).Select(i => (i, (float)(kept[i] - norm)))];
+    }
+
     /// <summary>Turns logits into those of the distribution sampled from, −∞ where removed. Temperature 0 leaves the penalised logits.</summary>
     /// <param name="logits">[V], overwritten.</param>
     /// <param name="options">Which distribution.</param>

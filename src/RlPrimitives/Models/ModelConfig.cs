@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using RlPrimitives.Models.Tokenizers;
 using static TorchSharp.torch;
 
 namespace RlPrimitives.Models;
@@ -44,6 +45,30 @@ public sealed record RopeScaling(
 /// <summary>The shape of a decoder-only transformer, whatever its <c>config.json</c> calls it.</summary>
 public sealed record ModelConfig
 {
+    /// <summary>
+    /// A Llama small enough to be taught from nothing in seconds: heads of 32 features, SwiGLU of 8/3 of the width, tied embeddings. About 12·layers·D² + V·D parameters.
+    /// </summary>
+    /// <param name="tokenizer">Gives the vocabulary and its special ids.</param>
+    /// <param name="width">D, a multiple of 32.</param>
+    /// <param name="layers">Number of decoder layers, at least 1.</param>
+    /// <param name="contextLength">Longest sequence, tokens.</param>
+    /// <exception cref="ArgumentException">The width is not a positive multiple of 32, or there are no layers.</exception>
+    public static ModelConfig Small(ITokenizer tokenizer, int width = 64, int layers = 2, int contextLength = 64)
+    {
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        if (width < 32 || width % 32 != 0 || layers < 1)
+        {
+            throw new ArgumentException($"A small model has a width that is a positive multiple of 32 and at least one layer; asked for {width} and {layers}.", nameof(width));
+        }
+
+        return new ModelConfig
+        {
+            Family = ModelFamily.Llama, VocabularySize = tokenizer.VocabularySize, Width = width, Layers = layers, Heads = width / 32, KeyValueHeads = width / 32, HeadDimension = 32,
+            FeedForwardWidth = width / 32 * 88, ContextLength = contextLength, TiedEmbeddings = true, EosTokenIds = tokenizer.EosTokenId is { } end ? [end] : [], BosTokenId = tokenizer.BosTokenId,
+            PadTokenId = tokenizer.PadTokenId,
+        };
+    }
+
     /// <summary>The family, which decides the layer's wiring.</summary>
     public required ModelFamily Family { get; init; }
 

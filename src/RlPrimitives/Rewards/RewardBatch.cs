@@ -27,6 +27,26 @@ public sealed record RewardBatch(float?[] Totals, IReadOnlyDictionary<string, fl
     public IReadOnlyDictionary<string, double> ObjectiveMeans() => Objectives.ToDictionary(
         o => o.Key, o => o.Value.Any(v => v is not null) ? o.Value.Where(v => v is not null).Average(v => (double)v!.Value) : double.NaN);
 
+    /// <summary>
+    /// Which objective the rewards follow: the mean over the groups of Pearson's correlation between the rewards and each objective, in [−1, 1], over the groups in which both vary and the
+    /// trajectories that have both; NaN where there is no such group. An objective near 0 is not being optimised, whatever its weight.
+    /// </summary>
+    /// <param name="trajectories">The trajectories that were scored, in their order; they say who is in which group.</param>
+    /// <exception cref="ArgumentException">There is another number of trajectories than of rewards.</exception>
+    public IReadOnlyDictionary<string, double> CorrelationsWithinGroups(IReadOnlyList<Trajectory> trajectories)
+    {
+        ArgumentNullException.ThrowIfNull(trajectories);
+        if (trajectories.Count != Totals.Length)
+        {
+            throw new ArgumentException($"There are {Totals.Length} rewards but {trajectories.Count} trajectories: give those that were scored.", nameof(trajectories));
+        }
+
+        return Objectives.ToDictionary(o => o.Key, o => Enumerable.Range(0, Totals.Length)
+            .Where(i => Totals[i] is not null && o.Value[i] is not null)
+            .GroupBy(i => trajectories[i].Group, i => (X: (double)Totals[i]!.Value, Y: (double)o.Value[i]!.Value))
+            .Select(g => Correlation([.. g])).Where(double.IsFinite).DefaultIfEmpty(double.NaN).Average());
+    }
+
     /// <summary>Refuses what does not belong to the trajectories: any <see cref="IRewardComputer"/> may have made it.</summary>
     /// <exception cref="InvalidOperationException">There is not one reward for each, or one is not finite; computer, count or trajectory are named.</exception>
     internal void CheckFor(IReadOnlyList<Trajectory> trajectories, string computer)
@@ -44,6 +64,12 @@ public sealed record RewardBatch(float?[] Totals, IReadOnlyDictionary<string, fl
                     $"{computer} returned {values[i]} among the {name}, on problem '{trajectories[i].Problem.Id}', member {trajectories[i].Member}; they are finite, or null to abstain."));
             }
         }
+    }
+
+    private static double Correlation((double X, double Y)[] points)
+    {
+        double x = points.Average(p => p.X), y = points.Average(p => p.Y);
+        return points.Sum(p => (p.X - x) * (p.Y - y)) / Math.Sqrt(points.Sum(p => (p.X - x) * (p.X - x)) * points.Sum(p => (p.Y - y) * (p.Y - y)));
     }
 }
 

@@ -54,7 +54,7 @@ public sealed class RewardComputer : IRewardComputer
     /// <summary>Rewards from a function.</summary>
     /// <param name="score">Larger is better; null abstains.</param>
     /// <param name="name">The objective's name in records and charts.</param>
-    public static RewardComputer From(Func<Trajectory, float?> score, string name = "reward") => new((new FunctionObjective(name, score), 1f));
+    public static RewardComputer From(Func<Trajectory, float?> score, string name = "reward") => new((Objective.From(name, score), 1f));
 
     /// <summary>Rewards from a function.</summary>
     /// <param name="score">Larger is better.</param>
@@ -95,10 +95,5 @@ public sealed class RewardComputer : IRewardComputer
         return (Pareto.Hypervolume([.. groups.SelectMany(g => g)], origin), groups.Length == 0 ? 0 : groups.Average(g => Pareto.Hypervolume(g, origin)));
 
         double Oriented(int objective, float score) => MathF.Sign(scores.Weights[objective]) * (double)score;
-    }
-
-    private sealed record FunctionObjective(string Name, Func<Trajectory, float?> Score) : IObjective
-    {
-        public ValueTask<float?> ScoreAsync(Trajectory trajectory, CancellationToken cancellationToken) => ValueTask.FromResult(Score(trajectory));
     }
 }

@@ -54,11 +54,7 @@ internal static class SvrlRuns
     private static async Task<InferenceModule> WarmStartAsync(ulong seed)
     {
         var tokenizer = HuggingFaceTokenizer.Bytes();
-        var model = CausalLM.Create(new ModelConfig
-        {
-            Family = ModelFamily.Llama, VocabularySize = tokenizer.VocabularySize, Width = 128, Layers = 3, Heads = 4, KeyValueHeads = 4, HeadDimension = 32,
-            FeedForwardWidth = 352, ContextLength = 64, TiedEmbeddings = true, EosTokenIds = [tokenizer.EosTokenId!.Value], PadTokenId = tokenizer.PadTokenId,
-        }, (long)seed);
+        var model = CausalLM.Create(ModelConfig.Small(tokenizer, width: 128, layers: 3), (long)seed);
         var random = RandomStream.For(seed, 12);
         var examples = Enumerable.Range(0, 40).SelectMany(pass => Problems(seed + (100 * (ulong)pass))).SelectMany(Demonstrations).ToArray();
         using var backprop = new BackpropModule(model, new BackpropConfig { LearningRate = 1e-3 });

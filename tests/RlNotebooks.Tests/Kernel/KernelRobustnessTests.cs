@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using NetMQ;
 using NetMQ.Sockets;
+using RlNotebooks.Engine;
 
 namespace RlNotebooks.Tests.Kernel;
 
@@ -34,6 +35,43 @@ public sealed class KernelRobustnessTests(KernelFixture kernel)
         Assert.Null(Client.TryReply(Client.Shell, forged, TimeSpan.FromMilliseconds(200)));
         Assert.Equal("2", Client.Execute("1 + 1").Shown[0].Plain);
         Assert.Contains("wrong signature", kernel.Process.Log, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_kernel_started_by_a_program_that_blocks_the_runtimes_signal_can_be_interrupted_all_the_same()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return;
+        }
+
+        // A child process inherits the mask of the thread that starts it.
+        RuntimeSignal.Change(how: 0);
+        KernelProcess process;
+        try
+        {
+            process = KernelProcess.Start();
+        }
+        finally
+        {
+            RuntimeSignal.Allow();
+        }
+
+        using (process)
+        using (var client = new KernelClient(process.Connection))
+        {
+            // The runtime's own threads began before the program could do anything about it: they show that the block was inherited.
+            Assert.Contains(Directory.GetDirectories($"/proc/{process.Process.Id}/task"), t => File.ReadLines(Path.Combine(t, "status")).Contains("SigBlk:\t0000000200000000"));
+            var id = client.SendCell("while (true) { }");
+            Thread.Sleep(1000);
+            var clock = Stopwatch.StartNew();
+            client.Send(client.Control, "interrupt_request", []);
+            Assert.Equal("error", client.Reply(client.Shell, id)["status"]!.ToString());
+
+            // After three seconds the kernel leaves a cell behind with its thread; a collection could then wait for that thread for ever.
+            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(2.5), $"{clock.Elapsed}");
+            Assert.Equal("1", client.Execute("GC.Collect(); 1").Shown[0].Plain);
+        }
     }
 
     [Fact]

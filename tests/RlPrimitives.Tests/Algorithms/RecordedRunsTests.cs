@@ -1,4 +1,4 @@
-using System.Text.Json.Nodes;
+using RlPrimitives.Tracking;
 
 namespace RlPrimitives.Tests.Algorithms;
 
@@ -20,7 +20,7 @@ public class RecordedRunsTests
     {
         foreach (var (method, seed, steps) in Runs("tiny-calc", ["GRPO", "RLOO", "REINFORCE", "PPO"]))
         {
-            Assert.Equal(7680, steps[^1]["samples"]!.GetValue<int>());
+            Assert.Equal(7680, steps["samples"][^1]);
             Assert.True(Last(steps, "held_out", 1) > 0.75, $"{method}, seed {seed}: {Last(steps, "held_out", 1)}");
         }
     }
@@ -52,16 +52,15 @@ public class RecordedRunsTests
     }
 
     /// <summary>Three seeds of each method.</summary>
-    private static (string Method, int Seed, JsonObject[] Steps)[] Runs(string experiment, string[] methods)
+    private static (string Method, int Seed, RecordedCurves Steps)[] Runs(string experiment, string[] methods)
     {
-        var runs = File.ReadLines(Path.Combine(Fixtures.Root, "data", "runs", experiment + ".jsonl")).Select(l => JsonNode.Parse(l)!.AsObject())
-            .GroupBy(l => (Method: (string)l["method"]!, Seed: (int)l["seed"]!)).Select(g => (g.Key.Method, g.Key.Seed, g.ToArray())).ToArray();
+        var runs = RecordedCurves.Load(Path.Combine(Fixtures.Root, "data", "runs", experiment + ".jsonl")).Select(r => (r.Method, Seed: (int)r.Seed, Steps: r)).ToArray();
         Assert.Equal(methods.Order(StringComparer.Ordinal), runs.Select(r => r.Method).Distinct().Order(StringComparer.Ordinal));
         Assert.All(methods, m => Assert.Equal([1, 2, 3], runs.Where(r => r.Method == m).Select(r => r.Seed).Order()));
         return runs;
     }
 
-    private static double First(JsonObject[] steps, string name) => (double)steps[0][name]!;
+    private static double First(RecordedCurves steps, string name) => steps[name][0];
 
-    private static double Last(JsonObject[] steps, string name, int count) => steps.TakeLast(count).Average(s => (double)s[name]!);
+    private static double Last(RecordedCurves steps, string name, int count) => steps[name].TakeLast(count).Average();
 }

@@ -1,5 +1,6 @@
 using RlPrimitives.Environments;
 using RlPrimitives.Inference;
+using RlPrimitives.Rollouts;
 
 namespace RlPrimitives.Tests.Environments;
 
@@ -38,6 +39,36 @@ public class EnvironmentTests
         }
 
         Assert.Equal("größer a"[..7], TinyModels.Tokenizer.Decode(state.Turns.SelectMany(t => t.TokenIds).ToArray())[..7]);
+    }
+
+    [Fact]
+    public async Task A_step_may_ask_for_several_responses_at_once_and_each_has_its_own_random_numbers()
+    {
+        using var module = TinyModels.FreshModule();
+        var environment = new Several(module, [Question]);
+        State[] states = [await Once(), await Once()];
+        Assert.Equal(4, states[0].Turns.Select(t => string.Join(' ', t.TokenIds)).Distinct().Count());
+        Assert.All(states[0].Turns, t => Assert.Equal(environment.BuildPrompt(environment.Reset(Question)), t.PromptIds));
+        Assert.Equal(states[0].Turns.SelectMany(t => t.TokenIds), states[1].Turns.SelectMany(t => t.TokenIds));
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => new Several(module, [Question], count: 0).StepAsync(new State(Question)));
+
+        async Task<State> Once()
+        {
+            var batch = await new RolloutManager(environment, new RolloutConfig { Seed = 3 }).CollectAsync(1);
+            return new State(Question) { Turns = batch.Trajectories[0].Turns };
+        }
+    }
+
+    private sealed class Several(InferenceModule inference, IReadOnlyList<Problem> problems, int count = 4)
+        : BaseEnvironment(inference, problems, new SamplingOptions { MaxNewTokens = 8 })
+    {
+        public override async Task<State> StepAsync(State state, CancellationToken cancellationToken = default)
+        {
+            var turns = await GenerateAsync(BuildPrompt(state), count, cancellationToken);
+            return state with { Turns = [.. turns], IsTerminated = true };
+        }
+
+        public override ValueTask<State> UpdateStateAsync(State state, Turn turn, CancellationToken cancellationToken) => throw new NotSupportedException();
     }
 
     [Fact]

@@ -49,6 +49,38 @@ public class ScoringTests
         }
     }
 
+    [Theory]
+    [InlineData(1, 0, 1, 0)]
+    [InlineData(0.5, 0, 1, 0)]
+    [InlineData(1, 3, 1, 0)]
+    [InlineData(1, 0, 0.5, 0)]
+    [InlineData(2, 0, 1, 0.5)]
+    public async Task The_tokens_that_may_come_next_carry_the_log_probs_of_the_distribution_sampled_from(float temperature, int topK, float topP, float minP)
+    {
+        using var module = TinyModels.FreshModule();
+        var options = new SamplingOptions { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP, RepetitionPenalty = 1.3f };
+        var candidates = await module.GetNextTokensAsync("ab", options);
+        Assert.Equal(1, candidates.Sum(c => c.Probability), 5);
+        Assert.Equal(candidates.OrderByDescending(c => c.LogProb).Select(c => c.Id), candidates.Select(c => c.Id));
+        var prompt = module.Tokenizer.Encode("ab", addSpecialTokens: true);
+        var logits = (await module.GetLogitsAsync(["ab"]))[0];
+        var all = await module.GetLogProbsAsync(
+            [.. logits.Select(_ => prompt)], [.. Enumerable.Range(0, logits.Length).Select(id => (int[])[id])], options);
+        Assert.Equal(Enumerable.Range(0, logits.Length).Where(id => !float.IsNegativeInfinity(all[id][0])), candidates.Select(c => c.Id).Order());
+        Assert.All(candidates, c => Assert.Equal((all[c.Id][0], logits[c.Id]), (c.LogProb, c.Logit), (x, y) => Math.Abs(x.Item1 - y.Item1) < 1e-4 && x.Item2 == y.Item2));
+    }
+
+    [Fact]
+    public async Task At_temperature_0_one_token_may_come_next_with_the_log_prob_that_generation_reports()
+    {
+        using var module = TinyModels.FreshModule();
+        var only = Assert.Single(await module.GetNextTokensAsync("ab", SamplingOptions.Greedy));
+        var generation = await module.GenerateAsync("ab", SamplingOptions.Greedy with { MaxNewTokens = 1 });
+        Assert.Equal(generation.TokenIds[0], only.Id);
+        Assert.Equal(generation.LogProbs[0], only.LogProb, 4);
+        Assert.Equal(module.Tokenizer.Decode([only.Id], skipSpecialTokens: false), only.Text);
+    }
+
     [Fact]
     public async Task Responses_of_many_lengths_are_scored_as_each_alone()
     {

@@ -6,6 +6,15 @@ namespace RlPrimitives.Tests.Rewards;
 
 public class ObjectiveTests
 {
+    [Fact]
+    public async Task A_function_is_an_objective_and_may_abstain()
+    {
+        Assert.Equal(3, await Score(Objective.From("length", t => (float)t.Response.Length), "abc", ""));
+        Assert.Null(await Score(Objective.From("none", t => (float?)null), "abc", ""));
+        Assert.Equal("length", Objective.From("length", t => 0f).Name);
+        Assert.Throws<ArgumentException>(() => Objective.From("", t => 0f));
+    }
+
     [Theory]
     [InlineData("85", "85", 1f)]
     [InlineData(" 85\n", "85 ", 1f)]

@@ -25,6 +25,16 @@ public class RewardComputerTests
     }
 
     [Fact]
+    public async Task Functions_with_names_stand_beside_other_objectives_and_may_abstain()
+    {
+        var computer = new RewardComputer((Objective.From("length", t => t.Response.Length), 1f), (Objective.From("a only", t => t.Response == "a" ? 5 : null), 2f), (new ExactMatch(), 0f));
+        var batch = await computer.ComputeRewardsAsync([Of("a"), Of("abc")]);
+        Assert.Equal([11f, 3f], batch.Totals);
+        Assert.Equal([5f, null], batch.Objectives["a only"]);
+        Assert.Throws<ArgumentException>(() => Objective.From("", _ => 1));
+    }
+
+    [Fact]
     public async Task Objectives_are_weighted_and_kept_apart()
     {
         var computer = new RewardComputer((new Fixed("a", 1, 2), 1f), (new Fixed("b", 10, null), 0.5f), (new Fixed("c", null, null), 100f));
@@ -33,6 +43,34 @@ public class RewardComputerTests
         Assert.Equal([10f, null], batch.Objectives["b"]);
         Assert.Equal((1.5, 10), (batch.ObjectiveMeans()["a"], batch.ObjectiveMeans()["b"]));
         Assert.True(double.IsNaN(batch.ObjectiveMeans()["c"]));
+    }
+
+    [Fact]
+    public async Task Correlations_within_groups_tell_which_objective_the_rewards_follow()
+    {
+        // (0, 0), (1, 0), (0, 1), (1, 1) with R = 3a + b: 3/√10 and 1/√10. Far above it (9, 0), (8, 0), where only a varies: 1.
+        Trajectory[] batch = [.. Scored.Groups(["00", "10", "01", "11"], ["90", "80"])];
+        var computer = new RewardComputer((new Digit("a", 0), 3f), (new Digit("b", 1), 1f), (new Digit("same", 2), 1f));
+        var scored = await computer.ComputeRewardsAsync(batch);
+        var correlations = scored.CorrelationsWithinGroups(batch);
+        Assert.Equal(((3 / Math.Sqrt(10)) + 1) / 2, correlations["a"], 9);
+        Assert.Equal(1 / Math.Sqrt(10), correlations["b"], 9);
+        Assert.True(double.IsNaN(correlations["same"]));
+        Assert.Throws<ArgumentException>(() => scored.CorrelationsWithinGroups(batch[1..]));
+    }
+
+    [Fact]
+    public async Task Correlations_leave_out_what_has_no_reward_or_no_score()
+    {
+        Trajectory[] batch = [.. Scored.Groups(["0", "1", "x"]), Scored.Failed(0, 3)];
+        var scored = await RewardComputer.From(t => t.Response == "x" ? null : (float?)-t.Response[0], "code").ComputeRewardsAsync(batch);
+        Assert.Equal(1, scored.CorrelationsWithinGroups(batch)["code"], 9);
+    }
+
+    private sealed record Digit(string Name, int Place) : IObjective
+    {
+        public ValueTask<float?> ScoreAsync(Trajectory trajectory, CancellationToken cancellationToken) =>
+            ValueTask.FromResult<float?>(Place < trajectory.Response.Length ? trajectory.Response[Place] - '0' : 7);
     }
 
     [Fact]
