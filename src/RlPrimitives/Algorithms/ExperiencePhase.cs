@@ -85,6 +85,7 @@ internal sealed class ExperiencePhase(
     {
         var batch = await rollouts.CollectAsync(count, cancellationToken: cancellationToken).ConfigureAwait(false);
         var scored = await rewards.ComputeRewardsAsync(batch.Trajectories, config.Rewards, cancellationToken).ConfigureAwait(false);
+        scored.CheckFor(batch.Trajectories, rewards.GetType().Name);
         var totals = new float?[scored.Totals.Length];
         for (var i = 0; i < totals.Length; i++)
         {

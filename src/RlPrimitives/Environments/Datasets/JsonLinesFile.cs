@@ -74,6 +74,10 @@ internal static class JsonLinesFile
         {
             throw new InvalidDataException($"{place}: not a text ({e.Message})", e); // half of a surrogate pair
         }
+        catch (InvalidOperationException e)
+        {
+            throw new InvalidDataException($"{place}: a text with half of a surrogate pair ({e.Message})", e);
+        }
     }
 
     private static string? TextOf(JsonElement value) => value.ValueKind switch
