@@ -5,11 +5,13 @@ namespace RlPrimitives.Notebooks;
 
 public static partial class Show
 {
+    private const string PredictedPrefix = "predicted ";
+
     /// <summary>Curves over common x values, one line each: a formula drawn, a measurement against its setting.</summary>
     /// <param name="title">States the finding and the setting.</param>
     /// <param name="x">Title of the x axis, with its unit, and its values, [n].</param>
     /// <param name="y">Title of the y axis, with its unit.</param>
-    /// <param name="curves">Name and values of each curve, [n]; what is not finite is a gap. One whose name begins with "predicted" is dashed.</param>
+    /// <param name="curves">Name and values of each curve, [n]; what is not finite is a gap. "predicted NAME" is dashed, in the colour of NAME.</param>
     /// <exception cref="ArgumentException">There are no curves, or one has another length than the x values.</exception>
     public static Chart Curves(string title, (string Title, double[] Values) x, string y, params (string Name, double[] Values)[] curves)
     {
@@ -21,7 +23,7 @@ public static partial class Show
     /// <param name="title">States the finding and the setting.</param>
     /// <param name="x">Title of the x axis, with its unit, and its values, [n].</param>
     /// <param name="y">Title of the y axis, with its unit.</param>
-    /// <param name="curves">Name of each curve → its repetitions, [n] each. One whose name begins with "predicted" is dashed.</param>
+    /// <param name="curves">Name of each curve → its repetitions, [n] each. "predicted NAME" is dashed, in the colour of NAME.</param>
     /// <param name="band">What the band spans.</param>
     /// <exception cref="ArgumentException">There are no curves, or one has no repetitions or another length than the x values.</exception>
     public static Chart Curves(
@@ -52,7 +54,9 @@ public static partial class Show
 
         var stride = Thinning.Stride(x.Values.Length, Math.Max(40, 2 * CurvePoints / (curves.Length + 1)));
         var places = Thinning.Average(x.Values, stride);
-        var colours = Palette.For([.. curves.Select(c => c.Key)]);
+        var subjects = Array.ConvertAll(curves, c => c.Key.StartsWith(PredictedPrefix, StringComparison.OrdinalIgnoreCase) ? c.Key[PredictedPrefix.Length..] : c.Key);
+        var known = subjects.Distinct().ToArray(); // methods have their own colours; other names take the palette from its start, where neighbours differ most
+        var colours = known.Zip(known.Length <= Palette.Colours.Length && !known.Any(Palette.Knows) ? Palette.Colours : Palette.For(known)).ToDictionary(p => p.First, p => p.Second);
         List<Trace> bands = [], lines = [];
         for (var i = 0; i < curves.Length; i++)
         {
@@ -60,11 +64,11 @@ public static partial class Show
             var drawn = repetitions.Select(v => Thinning.Average(v, stride)).ToArray();
             if (drawn.Length > 1)
             {
-                bands.Add(BandOver(label, places, drawn, band, colours[i]));
+                bands.Add(BandOver(label, places, drawn, band, colours[subjects[i]]));
             }
 
-            var dash = label.StartsWith("predicted", StringComparison.OrdinalIgnoreCase) ? "dash" : null;
-            lines.Add(Traces.Line(label + (drawn.Length > 1 ? $" ({drawn.Length} seeds)" : ""), places, [.. places.Select((_, t) => Thinning.Mean(drawn.Select(v => v[t])))], colours[i], dash));
+            var dash = subjects[i].Length < label.Length ? "dash" : null;
+            lines.Add(Traces.Line(label + (drawn.Length > 1 ? $" ({drawn.Length} seeds)" : ""), places, [.. places.Select((_, t) => Thinning.Mean(drawn.Select(v => v[t])))], colours[subjects[i]], dash));
         }
 
         return Chart.Of(title, Layouts.Of(title, new Panel(stride == 1 ? x.Title : FormattableString.Invariant($"{x.Title} (each point averages {stride})"), y), curves.Length > 1), [.. bands, .. lines]);

@@ -25,7 +25,7 @@ public static partial class Show
             ("update", s => s.UpdateSeconds, Palette.Orange),
             ("evaluation", s => s.Evaluation?.Seconds ?? 0, Palette.Purple),
         ];
-        var stride = Thinning.Stride(history.Count, SmallCurvePoints / 2);
+        var stride = Thinning.Stride(history.Count, SmallCurvePoints / 3);
         var x = Thinning.Average(Iterations(history), stride);
         double[] wide = x.Length > 1 ? x : [x[0] - 0.5, x[0] + 0.5];
         var traces = new List<Trace>();
@@ -49,10 +49,10 @@ public static partial class Show
             ground = top;
         }
 
-        traces.Add(Traces.Line("sampled tokens/s", x, Thinning.Average([.. history.Select(s => s.Rollouts.TokensPerSecond)], stride), Palette.Blue, panel: 2));
+        traces.Add(Traces.Line("sampled", x, Thinning.Average([.. history.Select(s => s.Rollouts.TokensPerSecond)], stride), Palette.Blue, panel: 2));
         if (history.Any(s => s.UpdateTokensPerSecond > 0))
         {
-            traces.Add(Traces.Line("trained tokens/s", x, Thinning.Average([.. history.Select(s => s.UpdateTokensPerSecond)], stride), Palette.Orange, panel: 2));
+            traces.Add(Traces.Line("trained", x, Thinning.Average([.. history.Select(s => s.UpdateTokensPerSecond)], stride), Palette.Orange, panel: 2));
         }
 
         var sampled = history.Sum(s => (double)s.Rollouts.ResponseTokens) / Math.Max(1e-9, history.Sum(s => s.Rollouts.Seconds));

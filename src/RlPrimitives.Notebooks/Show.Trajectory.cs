@@ -1,5 +1,5 @@
 using RlPrimitives.Models.Tokenizers;
-using RlPrimitives.Notebooks.Trajectories;
+using RlPrimitives.Notebooks.Tokens;
 using RlPrimitives.Rollouts;
 
 namespace RlPrimitives.Notebooks;

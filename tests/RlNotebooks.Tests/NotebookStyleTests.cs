@@ -133,6 +133,15 @@ public sealed partial class NotebookStyleTests
 
     [Theory]
     [MemberData(nameof(Notebooks))]
+    public void The_table_of_contents_has_it(string name) =>
+        Assert.Contains($"]({name}) |", File.ReadAllText(Repository.Path("notebooks", "README.md")), StringComparison.Ordinal);
+
+    [Fact]
+    public void Every_notebook_of_the_table_of_contents_is_there() => Assert.All(
+        Listed().Matches(File.ReadAllText(Repository.Path("notebooks", "README.md"))), m => Assert.True(File.Exists(Repository.Path("notebooks", m.Groups[1].Value)), m.Value));
+
+    [Theory]
+    [MemberData(nameof(Notebooks))]
     public void It_names_no_path_of_the_machine_it_ran_on(string name)
     {
         var text = File.ReadAllText(Repository.Path("notebooks", name));
@@ -152,6 +161,9 @@ public sealed partial class NotebookStyleTests
 
     [GeneratedRegex(@"\bInferenceModule\b|\bnew BackpropModule\b")]
     private static partial Regex Owner();
+
+    [GeneratedRegex(@"\]\(([\w-]+\.ipynb)\) \|")]
+    private static partial Regex Listed();
 
     [GeneratedRegex(@"(?<![\w.~/])/(home|root|work|tmp|Users|var|opt|mnt)/\w|[A-Za-z]:\\\\\w+\\\\", RegexOptions.CultureInvariant)]
     private static partial Regex MachinePath();

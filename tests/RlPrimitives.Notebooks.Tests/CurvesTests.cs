@@ -15,12 +15,14 @@ public class CurvesTests
     }
 
     [Fact]
-    public void A_predicted_curve_is_dashed_and_others_are_solid()
+    public void A_predicted_curve_is_dashed_in_the_colour_of_what_was_observed()
     {
-        var figure = Show.Curves("Loss", X, "loss", ("predicted", [0, 1, 2]), ("observed", [0, 1, 4])).Figure();
+        var figure = Show.Curves("Loss", X, "loss", ("predicted k3", [0, 1, 2]), ("k3", [0, 1, 4]), ("k1", [0, 2, 4])).Figure();
+        var (predicted, observed) = (figure.Trace("predicted k3")["line"]!, figure.Trace("k3")["line"]!);
 
-        Assert.Equal("dash", (string?)figure.Trace("predicted")["line"]!["dash"]);
-        Assert.Null(figure.Trace("observed")["line"]!["dash"]);
+        Assert.Equal(("dash", null), ((string?)predicted["dash"], (string?)observed["dash"]));
+        Assert.Equal((string?)observed["color"], (string?)predicted["color"]);
+        Assert.NotEqual((string?)observed["color"], (string?)figure.Trace("k1")["line"]!["color"]);
     }
 
     [Fact]

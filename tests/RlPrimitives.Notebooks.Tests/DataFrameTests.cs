@@ -70,4 +70,39 @@ public class DataFrameTests
         Assert.Equal(["place", "group", "member", "attempt", "status", "start", "end", "seconds", "model_seconds", "tool_seconds", "environment_seconds"], table.Columns.Select(c => c.Name));
         Assert.Equal([3, 1, 2, 0, "Truncated", 0.5, 2.0, 1.5, 0.75, 0.25, 0.5], table.Rows[0]);
     }
+
+    [Fact]
+    public void A_scored_batch_is_one_row_a_trajectory_with_every_objective()
+    {
+        var batch = Histories.Batch(("correct", [1, null]), ("total", [3, 4]));
+
+        Assert.Equal(["index", "total", "correct", "objective_total"], batch.ToDataFrame().Columns.Select(c => c.Name));
+        Assert.Equal([1, null, null, 4.0], batch.ToDataFrame().Rows[1]);
+        Assert.Equal([3, 0, "p", 1.0, 1.0, 3.0], batch.ToDataFrame([Histories.Trajectory("2"), Histories.Trajectory("3", 1)]).Rows[0]);
+        Assert.Throws<ArgumentException>(() => batch.ToDataFrame([Histories.Trajectory("2")]));
+    }
+
+    [Fact]
+    public void An_evaluation_is_one_row_a_measure_with_its_interval()
+    {
+        var table = new EvaluationResult(5, 4, new Dictionary<int, Interval> { [4] = new(0.5, 0.25, 0.75), [1] = new(0.25, 0, 0.5) }, new(0.25, 0, double.NaN), 0.25, 1).ToDataFrame();
+
+        Assert.Equal(["pass_at_1", "pass_at_4", "average"], table.Rows.Select(r => r[0]));
+        Assert.Equal(["pass_at_4", 0.5, 0.25, 0.75], table.Rows[1]);
+        Assert.Null(table.Rows[2][3]);
+    }
+
+    [Fact]
+    public void Supervised_steps_are_one_row_each() =>
+        Assert.Equal([2, 0.5, 1.5, 0.001], ((IReadOnlyList<SupervisedStep>)[new SupervisedStep(1, 2, 1, 2, 0.002), new SupervisedStep(2, 2, 0.5, 1.5, 0.001)]).ToDataFrame().Rows[1]);
+
+    [Fact]
+    public void The_trajectories_of_a_run_are_one_row_each_by_iteration()
+    {
+        var table = Histories.Scored([(1, -3)], [(0, null), (1, -1)]).ToTrajectoryDataFrame();
+
+        Assert.Equal(["iteration", "group", "member", "reward", "advantage", "response_tokens", "brevity", "correct"], table.Columns.Select(c => c.Name));
+        Assert.Equal([2, 7, 1, 1.0, 0.0, null, -1.0, 1.0], table.Rows[2]);
+        Assert.Null(table.Rows[1][6]);
+    }
 }

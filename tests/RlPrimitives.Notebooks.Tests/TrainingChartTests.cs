@@ -157,8 +157,10 @@ public class TrainingChartTests
         Assert.Equal("3 s per iteration: 33.3 % generation, 16.7 % tools, 16.7 % environment, 33.3 % update; 48 tokens/s sampled (2 iterations of GRPO)", chart.Title);
         var update = chart.Figure()["data"]!.AsArray().Single(t => (string?)t!["name"] == "update" && t["fill"] is null)!;
         Assert.Equal([3.0, 3], update["y"].Numbers());
-        Assert.Equal([48.0, 48], chart.Figure().Trace("sampled tokens/s")["y"].Numbers());
-        Assert.Equal([500.0, 700], chart.Figure().Trace("trained tokens/s")["y"].Numbers());
+        Assert.Equal([48.0, 48], chart.Figure().Trace("sampled")["y"].Numbers());
+        Assert.Equal([500.0, 700], chart.Figure().Trace("trained")["y"].Numbers());
+        TrainingHistory longer = new("GRPO", [.. Histories.Random(300, 4, 1).Select(s => s with { Timings = timings, UpdateTokensPerSecond = 1000 / (s.Iteration + 0.7) })]);
+        Assert.InRange(Show.SpeedProfile(longer) is var big ? big.ToJson().Length + big.ToHtml().Length : 0, 1_000, 60_000);
         Assert.StartsWith("3 s per iteration: 66.7 % generation, 33.3 % update", Show.SpeedProfile(Histories.Of([1])).Title, StringComparison.Ordinal);
     }
 

@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 
 namespace RlNotebooks.Data;
 
-/// <summary>A shipped model of 0.24 M parameters that may call a calculator: 37*52=[calc: 37*52]{1924}1924.</summary>
+/// <summary>A shipped model of 0.25 M parameters that may call a calculator: 37*52=[calc: 37*52]{1924}1924.</summary>
 /// <remarks>
 /// It knows the sums of two digits and cannot multiply. Its teacher called the calculator for seven problems of ten, whatever they were: when a call pays is left to
 /// reinforcement learning.

@@ -34,6 +34,8 @@ internal sealed class GenerationServer : IAsyncDisposable
         app = builder.Build();
         around?.Invoke(app);
         app.Use(AnswerErrorsAsync);
+        app.Use((context, next) => IsOwn(context) ? next(context)
+            : WriteErrorAsync(context, 403, "Web pages of other hosts may not call this server.", "PermissionError", null));
         if (options.ApiKey is { } key)
         {
             app.Use((context, next) => IsAllowed(context, key) ? next(context)
@@ -93,6 +95,10 @@ internal sealed class GenerationServer : IAsyncDisposable
 
     private static IPAddress Addresses(string host) => host == "localhost" ? IPAddress.Loopback
         : IPAddress.TryParse(host, out var address) ? address : throw new ArgumentException($"'{host}' is no address to listen on; give one such as 127.0.0.1, or 0.0.0.0 for all.");
+
+    /// <summary>Whether the request is not sent by a web page, or by one of this server's own address.</summary>
+    private static bool IsOwn(HttpContext context) => context.Request.Headers.Origin.ToString() is { } origin
+        && (origin.Length == 0 || (Uri.TryCreate(origin, UriKind.Absolute, out var page) && page.Authority.Equals(context.Request.Host.Value, StringComparison.OrdinalIgnoreCase)));
 
     private static bool IsAllowed(HttpContext context, string key) => context.Request.Path == "/health"
         || CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(context.Request.Headers.Authorization.ToString()), Encoding.UTF8.GetBytes($"Bearer {key}"));

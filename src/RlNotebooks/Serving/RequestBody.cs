@@ -12,6 +12,12 @@ internal sealed class RequestBody
 
     public static async Task<RequestBody> ReadAsync(HttpContext context)
     {
+        if (!context.Request.HasJsonContentType())
+        {
+            // A web page can send other types anywhere without being asked whether it may.
+            throw new ServingException(415, "The body must be JSON, and the header say so: Content-Type: application/json.");
+        }
+
         try
         {
             using var document = await JsonDocument.ParseAsync(context.Request.Body, cancellationToken: context.RequestAborted).ConfigureAwait(false);

@@ -24,6 +24,11 @@ internal sealed class ServedModels : IDisposable
 
     public static async Task<ServedModels> LoadAsync(ServerOptions options, CancellationToken cancellationToken)
     {
+        if (!Directory.Exists(options.Folder))
+        {
+            throw new DirectoryNotFoundException($"{options.Folder} is not a folder; give that of a Hugging Face model (config.json, model.safetensors, tokenizer.json).");
+        }
+
         var module = await InferenceModule.FromPretrainedAsync(options.Folder, options.Device, options.MaxConcurrency, cancellationToken).ConfigureAwait(false);
         return new ServedModels(options, module);
     }

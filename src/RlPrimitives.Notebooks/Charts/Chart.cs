@@ -89,6 +89,15 @@ public sealed class Chart
     /// <param name="path">The file to write.</param>
     public void SaveSvg(string path) => File.WriteAllText(path, ToSvg());
 
+    /// <summary>Writes the static drawing as a picture of pixels; needs no browser and no network, on Linux any installed font.</summary>
+    /// <param name="path">The file to write.</param>
+    /// <param name="scale">Pixels for one of the drawing's 720 units of width, in (0, 10].</param>
+    /// <param name="background">A colour of CSS by its #RRGGBB; null for none.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The scale is out of its range.</exception>
+    /// <exception cref="ArgumentException">The background is no such colour.</exception>
+    /// <exception cref="InvalidOperationException">The machine has no font, or no native SkiaSharp; the message says what to install.</exception>
+    public void SavePng(string path, double scale = 2, string? background = "#FFFFFF") => File.WriteAllBytes(path, SvgPicture.Png(ToSvg(), scale, background));
+
     /// <summary>The title.</summary>
     public override string ToString() => Title;
 

@@ -47,6 +47,9 @@ internal static class Palette
         return [.. slots.Select(s => Colours[s])];
     }
 
+    /// <summary>Whether the name is a method's, which has a colour of its own.</summary>
+    public static bool Knows(string name) => Known.ContainsKey(name);
+
     /// <summary>The colour with an opacity, as Plotly writes it.</summary>
     public static string Pale(string colour, double opacity = 0.2) => FormattableString.Invariant(
         $"rgba({Convert.ToInt32(colour[1..3], 16)},{Convert.ToInt32(colour[3..5], 16)},{Convert.ToInt32(colour[5..7], 16)},{opacity})");

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.Data.Analysis;
 using RlPrimitives.Algorithms;
+using RlPrimitives.Rewards;
 using RlPrimitives.Rollouts;
 
 namespace RlPrimitives.Notebooks;
@@ -157,6 +158,74 @@ public static class DataFrames
         ]);
     }
 
+    /// <summary>
+    /// One row per trajectory. Columns: group, member and problem (where the trajectories are given), total, one for each objective by its name (<c>objective_</c> before it where
+    /// that is taken). What is absent is null.
+    /// </summary>
+    /// <param name="scored">Rewards of a batch.</param>
+    /// <param name="trajectories">Those that were scored, in their order; null: index is the only name of a row.</param>
+    /// <exception cref="ArgumentException">There is another number of trajectories.</exception>
+    public static DataFrame ToDataFrame(this RewardBatch scored, IReadOnlyList<Trajectory>? trajectories = null)
+    {
+        ArgumentNullException.ThrowIfNull(scored);
+        if (trajectories is not null && trajectories.Count != scored.Totals.Length)
+        {
+            throw new ArgumentException($"{trajectories.Count} trajectories for {scored.Totals.Length} scored ones: give one for each.", nameof(trajectories));
+        }
+
+        DataFrameColumn[] before =
+        [
+            .. trajectories is null
+                ? (DataFrameColumn[])[Whole("index", Enumerable.Range(0, scored.Totals.Length), i => i)]
+                : [Whole("group", trajectories, t => t.Group), Whole("member", trajectories, t => t.Member), Words("problem", trajectories, t => t.Problem.Id)],
+            Real("total", scored.Totals, t => t),
+        ];
+        return new DataFrame([.. before, .. scored.Objectives.Select(o => Real(before.Any(c => c.Name == o.Key) ? "objective_" + o.Key : o.Key, o.Value, v => v))]);
+    }
+
+    /// <summary>One row per k of pass@k and one for the average. Columns: measure, value, low, high; shares in [0, 1] with their 95 % intervals.</summary>
+    /// <param name="result">Of an evaluation.</param>
+    public static DataFrame ToDataFrame(this EvaluationResult result)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        (string Name, Interval Share)[] rows = [.. result.PassAt.OrderBy(p => p.Key).Select(p => (FormattableString.Invariant($"pass_at_{p.Key}"), p.Value)), ("average", result.Average)];
+        return new DataFrame(
+            [Words("measure", rows, r => r.Name), Real("value", rows, r => Known(r.Share.Value)), Real("low", rows, r => Known(r.Share.Low)), Real("high", rows, r => Known(r.Share.High))]);
+    }
+
+    /// <summary>One row per step of supervised training. Columns: step, loss (nats), gradient_norm, learning_rate.</summary>
+    /// <param name="steps">Any number.</param>
+    public static DataFrame ToDataFrame(this IReadOnlyList<SupervisedStep> steps)
+    {
+        ArgumentNullException.ThrowIfNull(steps);
+        return new DataFrame([Whole("step", steps, s => s.Step), Real("loss", steps, s => Known(s.Loss)), Real("gradient_norm", steps, s => Known(s.GradientNorm)), Real("learning_rate", steps, s => s.LearningRate)]);
+    }
+
+    /// <summary>
+    /// One row per trajectory of every step, for grouping by iteration. Columns: iteration, group, member (null where the step does not say), reward, advantage, response_tokens, one for each
+    /// objective by its name (<c>objective_</c> before it where that is taken).
+    /// </summary>
+    /// <param name="history">The run; without steps, a table without rows.</param>
+    public static DataFrame ToTrajectoryDataFrame(this TrainingHistory history)
+    {
+        ArgumentNullException.ThrowIfNull(history);
+        (TrainStep Step, int Index)[] rows = [.. history.SelectMany(s => Enumerable.Range(0, s.Rewards.Length).Select(i => (s, i)))];
+        DataFrameColumn[] before =
+        [
+            Whole("iteration", rows, r => r.Step.Iteration),
+            Whole("group", rows, r => At(r.Step.Groups, r.Index)),
+            Whole("member", rows, r => At(r.Step.Members, r.Index)),
+            Real("reward", rows, r => Known(r.Step.Rewards[r.Index])),
+            Real("advantage", rows, r => r.Index < r.Step.Advantages.Length ? Known(r.Step.Advantages[r.Index]) : null),
+            Whole("response_tokens", rows, r => At(r.Step.ResponseLengths, r.Index)),
+        ];
+        var objectives = history.SelectMany(s => s.Scores.Keys).Distinct().Order(StringComparer.Ordinal);
+        return new DataFrame([.. before, .. objectives.Select(name => Real(
+            before.Any(c => c.Name == name) ? "objective_" + name : name, rows, r => r.Step.Scores.TryGetValue(name, out var scores) ? scores[r.Index] : null))]);
+
+        static int? At(int[] values, int index) => index < values.Length ? values[index] : null;
+    }
+
     private static IEnumerable<(string Name, double Value)> Measures(string name, Summary summary) =>
     [
         (name + "_mean", summary.Mean), (name + "_std", summary.Std), (name + "_min", summary.Min), (name + "_p10", summary.P10), (name + "_p50", summary.P50),
@@ -164,6 +233,8 @@ public static class DataFrames
     ];
 
     private static Int32DataFrameColumn Whole<T>(string name, IEnumerable<T> rows, Func<T, int> value) => new Int32DataFrameColumn(name, rows.Select(value));
+
+    private static Int32DataFrameColumn Whole<T>(string name, IEnumerable<T> rows, Func<T, int?> value) => new Int32DataFrameColumn(name, rows.Select(value));
 
     private static DoubleDataFrameColumn Real<T>(string name, IEnumerable<T> rows, Func<T, double?> value) => new DoubleDataFrameColumn(name, rows.Select(value));
 

@@ -10,7 +10,11 @@ public sealed record Alarm(string Name, string Message, string Remedy);
 public sealed record AlarmThresholds
 {
     /// <summary>Entropy collapse: the entropy is below this share of the run's first; in (0, 1).</summary>
-    public double? EntropyShare { get; init; } = 0.1;
+    public double? EntropyShare
+    {
+        get;
+        init => field = value is null or (> 0 and < 1) ? value : throw new ArgumentOutOfRangeException(nameof(EntropyShare), value, "EntropyShare must be above 0 and below 1, or null for never.");
+    } = 0.1;
 
     /// <summary>KL runaway: mean KL to the reference, nats a token.</summary>
     public double? Kl { get; init; } = 1;
@@ -61,6 +65,12 @@ internal sealed class AlarmBell(AlarmThresholds thresholds)
         {
             Add("no signal", $"{step.ZeroVarianceFraction:P0} of the groups have members with equal rewards",
                 "take problems of middling difficulty, a larger group, a finer reward, or AlgorithmConfig.DynamicSampling");
+        }
+
+        if (step.Rewards.Length == 0 && step.Rollouts.Trajectories > step.Rollouts.Failed)
+        {
+            Add("no rewards", $"none of the {step.Rollouts.Trajectories} trajectories has a reward: every objective abstained, and nothing was learned",
+                "read RewardBatch.Failures and the objectives: do they expect an answer that the problems do not have");
         }
 
         if (step.Rollouts.TruncatedFraction > thresholds.Truncated)

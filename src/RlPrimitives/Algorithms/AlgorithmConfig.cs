@@ -17,7 +17,10 @@ public sealed partial record AlgorithmConfig
     /// <summary>How scores become rewards; null for the reward computer's own method (<see cref="RewardMethod.Absolute"/> for a <see cref="RewardComputer"/>).</summary>
     public IRewardMethod? Rewards { get; init; }
 
-    /// <summary>How rewards become advantages; null for the algorithm's own way.</summary>
+    /// <summary>
+    /// How rewards become advantages; null for the algorithm's own way. GRPO's own is <see cref="GroupRelativeAdvantage"/>, or <see cref="BatchRelativeAdvantage"/> where the rewards are
+    /// standardised within groups already (<see cref="IRewardMethod.IsStandardized"/>).
+    /// </summary>
     public IAdvantageEstimator? Advantages { get; init; }
 
     /// <summary>What is minimised, and in how many steps; null for the algorithm's own.</summary>
@@ -87,4 +90,15 @@ public sealed record DynamicSampling
 /// <param name="MaxLength">L_max, sampled tokens; at least 1.</param>
 /// <param name="Buffer">Tokens before the limit over which it falls; in [1, L_max].</param>
 /// <param name="Factor">The penalty at the limit; at least 0.</param>
-public sealed record Overlong(int MaxLength, int Buffer, double Factor = 1);
+public sealed record Overlong(int MaxLength, int Buffer, double Factor = 1)
+{
+    /// <summary>L_max, sampled tokens.</summary>
+    public int MaxLength { get; } = MaxLength >= 1 ? MaxLength : throw new ArgumentOutOfRangeException(nameof(MaxLength), MaxLength, "MaxLength must be at least 1.");
+
+    /// <summary>Tokens before the limit over which it falls.</summary>
+    public int Buffer { get; } = Buffer >= 1 && Buffer <= MaxLength ? Buffer
+        : throw new ArgumentOutOfRangeException(nameof(Buffer), Buffer, $"Buffer must be in [1, MaxLength], and MaxLength is {MaxLength}.");
+
+    /// <summary>The penalty at the limit.</summary>
+    public double Factor { get; } = Factor >= 0 && double.IsFinite(Factor) ? Factor : throw new ArgumentOutOfRangeException(nameof(Factor), Factor, "Factor must be finite and at least 0.");
+}

@@ -19,8 +19,12 @@ internal sealed record AlgorithmSetup(
     ExperiencePhase Phase, IAdvantageEstimator Advantages, UpdateConfig Update, StepRecorder Recorder, BaseEnvironment Environment, RolloutManager Rollouts,
     BackpropModule Backprop, AlgorithmConfig Config, RunLog Log)
 {
-    /// <summary>β of the KL in the reward; 0 where it acts in the loss.</summary>
-    public double RewardKl => Update.Kl.Placement == KlPlacement.Reward ? Backprop.KlCoefficient(Update) : 0;
+    /// <summary>From rewards, with the KL where it is a part of them, to advantages.</summary>
+    public AdvantageBatch AdvantagesOf(Experience experience)
+    {
+        var klInReward = Update.Kl.Placement == KlPlacement.Reward ? Backprop.KlCoefficient(Update) : 0;
+        return Chosen(Config, Advantages, experience.Scores.Method).Estimate(experience.ToAdvantageInput(klInReward, Update.Kl));
+    }
 
     /// <summary>Checks how the parts fit.</summary>
     /// <param name="environment">What the model is trained in.</param>
@@ -40,7 +44,7 @@ internal sealed record AlgorithmSetup(
         ArgumentNullException.ThrowIfNull(rewards);
         ArgumentNullException.ThrowIfNull(backprop);
         var config = given ?? new AlgorithmConfig();
-        (advantages, update) = (config.Advantages ?? advantages, config.Update ?? update);
+        (advantages, update) = (Chosen(config, advantages, config.Rewards), config.Update ?? update);
         var groupSize = rollouts.Config.GroupSize;
         if (groupSize < 2 && (needsGroups || advantages.NeedsGroups || config.DynamicSampling is not null))
         {
@@ -54,6 +58,11 @@ internal sealed record AlgorithmSetup(
 
         var sender = WeightSender.Of(environment, backprop, config.WeightSync);
 
+        if (Difference(environment, rollouts.Environment) is { } difference)
+        {
+            throw new ArgumentException($"The rollouts are collected in another environment than the algorithm was given ({difference}): make the RolloutManager with the same one.", nameof(rollouts));
+        }
+
         if (environment.Sampling.Temperature <= 0)
         {
             throw new ArgumentException("The environment samples greedily (temperature 0): nothing is explored. Use a temperature above 0.", nameof(environment));
@@ -66,7 +75,7 @@ internal sealed record AlgorithmSetup(
                 : $"{advantages.GetType().Name} uses no values, but the backprop module has a value model: set BackpropConfig.Value to null.", nameof(backprop));
         }
 
-        if (config.Evaluation is { } plan && plan.PassAt.Any(k => k < 1 || k > plan.Samples))
+        if (config.Evaluation is { } plan && plan.PassAt.Any(k => k > plan.Samples))
         {
             throw new ArgumentException($"EvaluationPlan.PassAt {string.Join(", ", plan.PassAt)}: each k must be in [1, Samples], and Samples is {plan.Samples}.", nameof(given));
         }
@@ -79,7 +88,22 @@ internal sealed record AlgorithmSetup(
         var log = RunLog.Of(config, advantages, update, environment, rollouts, backprop);
         return new AlgorithmSetup(
             new ExperiencePhase(environment, rollouts, rewards, backprop, config, update, sender), advantages, update,
-            new StepRecorder(config, config.Evaluation is null ? null : new Evaluator(environment, rewards, config.Evaluation, sender), log),
+            new StepRecorder(config, config.Evaluation is null ? null : new Evaluator(environment, rollouts.Config, rewards, config.Evaluation, sender), log),
             environment, rollouts, backprop, config, log);
     }
+
+    // A cell that is run again makes a new environment beside the old rollouts: harmless where it is made alike.
+    private static string? Difference(BaseEnvironment given, BaseEnvironment collected) =>
+        ReferenceEquals(given, collected) ? null
+        : given.GetType() != collected.GetType() ? $"a {collected.GetType().Name}, not a {given.GetType().Name}"
+        : !ReferenceEquals(given.Inference, collected.Inference) ? "it asks another inference module"
+        : Key(given.Sampling) != Key(collected.Sampling) ? "it samples otherwise"
+        : !given.Problems.Select(p => (p.Id, p.Prompt)).SequenceEqual(collected.Problems.Select(p => (p.Id, p.Prompt))) ? "it has other problems"
+        : null;
+
+    private static (float, int, bool) Key(Inference.SamplingOptions sampling) => (sampling.Temperature, sampling.MaxNewTokens, sampling.IsFiltered);
+
+    // Rewards standardised within their groups are not divided by the group's deviation again, unless the user asks for it by name.
+    private static IAdvantageEstimator Chosen(AlgorithmConfig config, IAdvantageEstimator own, IRewardMethod? method) =>
+        config.Advantages ?? (own is GroupRelativeAdvantage && method is { IsStandardized: true } ? new BatchRelativeAdvantage() : own);
 }

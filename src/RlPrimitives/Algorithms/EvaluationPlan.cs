@@ -4,7 +4,7 @@ using RlPrimitives.Rewards;
 
 namespace RlPrimitives.Algorithms;
 
-/// <summary>How a model is measured while it trains.</summary>
+/// <summary>How a model is measured while it trains; limits of steps, tokens and time are those of the training's <see cref="RlPrimitives.Rollouts.RolloutConfig"/>.</summary>
 public sealed record EvaluationPlan
 {
     /// <summary>Held-out problems; the training must not see them.</summary>
@@ -28,8 +28,12 @@ public sealed record EvaluationPlan
         init => field = value >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(Samples), value, "Samples must be at least 1.");
     } = 1;
 
-    /// <summary>The k of pass@k; each at most <see cref="Samples"/>.</summary>
-    public IReadOnlyList<int> PassAt { get; init; } = [1];
+    /// <summary>The k of pass@k; each at least 1 and at most <see cref="Samples"/>.</summary>
+    public IReadOnlyList<int> PassAt
+    {
+        get;
+        init => field = value is not null && value.All(k => k >= 1) ? value : throw new ArgumentOutOfRangeException(nameof(PassAt), value is null ? "null" : string.Join(", ", value), "Each k of PassAt must be at least 1.");
+    } = [1];
 
     /// <summary>How responses are sampled; null for the environment's own way, greedily where <see cref="Samples"/> is 1.</summary>
     public SamplingOptions? Sampling { get; init; }

@@ -5,8 +5,8 @@ using RlPrimitives.Rollouts;
 
 namespace RlPrimitives.Algorithms;
 
-/// <summary>Measures the trained model on held-out problems.</summary>
-internal sealed class Evaluator(BaseEnvironment environment, IRewardComputer rewards, EvaluationPlan plan, WeightSender? sender)
+/// <summary>Measures the trained model on held-out problems, within the limits of the training's rollouts.</summary>
+internal sealed class Evaluator(BaseEnvironment environment, RolloutConfig limits, IRewardComputer rewards, EvaluationPlan plan, WeightSender? sender)
 {
     private readonly BaseEnvironment asked = environment.WithSampling(
         plan.Sampling ?? (plan.Samples == 1 ? environment.Sampling with { Temperature = 0 } : environment.Sampling));
@@ -15,7 +15,9 @@ internal sealed class Evaluator(BaseEnvironment environment, IRewardComputer rew
     {
         var started = Stopwatch.GetTimestamp();
         await (sender?.EnsureAsync(cancellationToken) ?? Task.CompletedTask).ConfigureAwait(false);
-        var manager = new RolloutManager(asked, new RolloutConfig { NumParallel = 128, GroupSize = plan.Samples });
+
+        // A manager of its own: every evaluation draws the same random numbers, and the training's stay as they are.
+        var manager = new RolloutManager(asked, limits with { GroupSize = plan.Samples, Seed = 0 });
         var collected = await manager.CollectAsync(plan.Problems, cancellationToken: cancellationToken).ConfigureAwait(false);
         var scored = await (plan.Rewards ?? rewards).ComputeRewardsAsync(collected.Trajectories, RewardMethod.Absolute, cancellationToken).ConfigureAwait(false);
         var right = new int[plan.Problems.Count];

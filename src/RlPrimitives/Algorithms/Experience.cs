@@ -33,12 +33,12 @@ internal sealed record Experience(RolloutBatch Rollouts, RewardBatch Scores, int
 
     /// <summary>Inputs of an advantage estimator.</summary>
     /// <param name="klCoefficient">β, where the KL is a part of the reward; the sequences then have reference log-probs.</param>
-    /// <param name="estimator">Of the KL.</param>
-    public AdvantageInput ToAdvantageInput(double klCoefficient, KlEstimator estimator) => new(
+    /// <param name="penalty">How the KL is estimated and bounded.</param>
+    public AdvantageInput ToAdvantageInput(double klCoefficient, KlPenalty penalty) => new(
         Array.ConvertAll(Used, i => Scores.Totals[i]), Array.ConvertAll(Used, i => Rollouts.Trajectories[i].Group), Array.ConvertAll(Rows, rows => rows.Sum(r => r.Trained.Length)))
     {
         TokenPenalties = klCoefficient == 0 ? null : Array.ConvertAll(Rows, rows => rows.SelectMany(row => row.OldLogProbs.Zip(
-            row.ReferenceLogProbs!, (old, reference) => (float)(-klCoefficient * Kl.Of(old, reference, estimator)))).ToArray()),
+            row.ReferenceLogProbs!, (old, reference) => (float)(-klCoefficient * Kl.Of(old, reference, penalty.Estimator, penalty.Clamp)))).ToArray()),
         Values = Rows.All(rows => rows.All(r => r.OldValues is not null)) ? Array.ConvertAll(Rows, rows => rows.SelectMany(r => r.OldValues!).ToArray()) : null,
     };
 

@@ -29,12 +29,14 @@ internal static class ExperienceParts
             }
         }
 
+        var decoding = parts.Select(p => p.Rollouts.Timings.Decoding).Aggregate((a, b) => a is { } one && b is { } two ? one.And(two) : null);
         var first = parts[0].Scores; // its hypervolume stays: those of parts do not add up, and the first is of an unselected batch
         return (new RolloutBatch(trajectories, RolloutStatistics.Of(trajectories, seconds, parts.Sum(p => p.Rollouts.Statistics.Retries)),
-            new RolloutTimings(seconds, parts.Max(p => p.Rollouts.Timings.Places), timeline, null), [.. parts.SelectMany(p => p.Rollouts.Retried)]), first with
+            new RolloutTimings(seconds, parts.Max(p => p.Rollouts.Timings.Places), timeline, decoding), [.. parts.SelectMany(p => p.Rollouts.Retried)]), first with
         {
             Totals = [.. parts.SelectMany(p => p.Scores.Totals)],
             Objectives = first.Objectives.ToDictionary(o => o.Key, o => parts.SelectMany(p => p.Scores.Objectives[o.Key]).ToArray()),
+            Failures = first.Failures.ToDictionary(f => f.Key, f => new ObjectiveFailures(parts.Sum(p => p.Scores.Failures[f.Key].TimedOut), parts.Sum(p => p.Scores.Failures[f.Key].Threw))),
         });
     }
 }

@@ -85,6 +85,7 @@ internal sealed class ExperiencePhase(
     {
         var batch = await rollouts.CollectAsync(count, cancellationToken: cancellationToken).ConfigureAwait(false);
         var scored = await rewards.ComputeRewardsAsync(batch.Trajectories, config.Rewards, cancellationToken).ConfigureAwait(false);
+        scored.CheckFor(batch.Trajectories, rewards.GetType().Name);
         var totals = new float?[scored.Totals.Length];
         for (var i = 0; i < totals.Length; i++)
         {
@@ -100,11 +101,12 @@ internal sealed class ExperiencePhase(
     // Trajectories without a reward take no part.
     private static Experience Of(RolloutBatch batch, RewardBatch scores, int[][] trained, int rounds)
     {
-        var used = trained.SelectMany(members => members).Where(i => scores.Totals[i] is not null).Order().ToArray();
+        var rows = trained.SelectMany(members => members).Where(i => scores.Totals[i] is not null).Order()
+            .Select(i => (Index: i, Rows: TrainingRow.From(batch.Trajectories[i], 0).ToArray())).Where(t => t.Rows.Length > 0).ToArray(); // none where all was sampled greedily
         // Where nobody has a companion, the batch is what is compared.
         var groups = Groups(batch).Where(members => members.Length > 1).DefaultIfEmpty([.. Enumerable.Range(0, batch.Trajectories.Count)]).ToArray();
         var unanimous = groups.Count(members => IsUnanimous(members.Select(i => scores.Totals[i]), 0));
         return new Experience(
-            batch, scores, used, Array.ConvertAll(used, i => TrainingRow.From(batch.Trajectories[i], 0).ToArray()), (double)unanimous / groups.Length, rounds);
+            batch, scores, Array.ConvertAll(rows, t => t.Index), Array.ConvertAll(rows, t => t.Rows), (double)unanimous / groups.Length, rounds);
     }
 }

@@ -34,7 +34,7 @@ public sealed class GrpoAlgorithm(
         experience = await setup.Phase.CompareAsync(experience).ConfigureAwait(false);
 
         // Advantage: how much better than the group's other members, A = (r − μ)/(s + ε).
-        var advantages = setup.Advantages.Estimate(experience.ToAdvantageInput(setup.RewardKl, setup.Update.Kl.Estimator));
+        var advantages = setup.AdvantagesOf(experience);
 
         // Differentiate: −min(ρA, clip(ρ, 1 − ε, 1 + ε)A) + β·kl, averaged over the tokens.
         var rows = experience.RowsWith(advantages);

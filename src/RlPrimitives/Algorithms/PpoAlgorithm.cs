@@ -41,7 +41,7 @@ public sealed class PpoAlgorithm(
         }
 
         // Advantage: r_t = −β·kl_t (+ the reward on the last token), δ = r + γV′ − V, A = δ + γλA′.
-        var advantages = setup.Advantages.Estimate(experience.ToAdvantageInput(setup.RewardKl, setup.Update.Kl.Estimator));
+        var advantages = setup.AdvantagesOf(experience);
 
         // Differentiate: −min(ρA, clip(ρ, 1 − ε, 1 + ε)A) + c_v·½(V − R)², several epochs of mini-batches.
         var rows = experience.RowsWith(advantages);

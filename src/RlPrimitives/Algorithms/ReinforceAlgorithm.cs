@@ -37,7 +37,7 @@ public sealed class ReinforceAlgorithm(
         experience = await setup.Phase.CompareAsync(experience).ConfigureAwait(false);
 
         // Advantage: return to go minus a baseline, A_t = Σ_{s ≥ t} γ^{s−t}·r_s − b.
-        var advantages = setup.Advantages.Estimate(experience.ToAdvantageInput(setup.RewardKl, setup.Update.Kl.Estimator));
+        var advantages = setup.AdvantagesOf(experience);
 
         // Differentiate: −A·lp.
         var rows = experience.RowsWith(advantages);

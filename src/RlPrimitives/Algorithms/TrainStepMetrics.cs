@@ -1,3 +1,4 @@
+using RlPrimitives.Rollouts;
 using RlPrimitives.Tracking;
 
 namespace RlPrimitives.Algorithms;
@@ -14,20 +15,14 @@ public static class TrainStepMetrics
     {
         ArgumentNullException.ThrowIfNull(step);
         var values = new SortedDictionary<string, double>(StringComparer.Ordinal);
-        Add("reward/mean", step.Reward.Mean);
-        Add("reward/std", step.Reward.Std);
-        Add("reward/min", step.Reward.Min);
-        Add("reward/max", step.Reward.Max);
-        Add("reward/count", step.Reward.Count);
+        AddSummary("reward", step.Reward);
+        AddSummary("advantage", Summary.Of(step.Advantages.Select(a => (double)a)));
         Add("reward/zero_variance_fraction", step.ZeroVarianceFraction);
         Add("reward/hypervolume", step.Hypervolume);
+        Add("reward/group_hypervolume", step.GroupHypervolume);
         foreach (var (name, summary) in step.Objectives)
         {
-            Add($"objective/{name}/mean", summary.Mean);
-            Add($"objective/{name}/std", summary.Std);
-            Add($"objective/{name}/min", summary.Min);
-            Add($"objective/{name}/max", summary.Max);
-            Add($"objective/{name}/count", summary.Count);
+            AddSummary($"objective/{name}", summary);
         }
 
         AddUpdate(step);
@@ -43,6 +38,9 @@ public static class TrainStepMetrics
         if (step.Evaluation is { } evaluation)
         {
             Add("evaluation/average", evaluation.Average.Value);
+            Add("evaluation/average_low", evaluation.Average.Low);
+            Add("evaluation/average_high", evaluation.Average.High);
+            Add("evaluation/seconds", evaluation.Seconds);
             Add("evaluation/reward_mean", evaluation.MeanReward);
             foreach (var (k, share) in evaluation.PassAt)
             {
@@ -70,6 +68,15 @@ public static class TrainStepMetrics
             }
         }
 
+        void AddSummary(string name, Summary summary)
+        {
+            Add($"{name}/mean", summary.Mean);
+            Add($"{name}/std", summary.Std);
+            Add($"{name}/min", summary.Min);
+            Add($"{name}/max", summary.Max);
+            Add($"{name}/count", summary.Count);
+        }
+
         void AddUpdate(TrainStep step)
         {
             var update = step.Update;
@@ -93,6 +100,7 @@ public static class TrainStepMetrics
             Add("update/sampler_outside", update.SamplerOutside);
             Add("update/explained_variance", update.ExplainedVariance);
             Add("update/tokens", update.Tokens);
+            Add("update/trained_tokens", update.TrainedTokens);
             Add("update/optimizer_steps", update.OptimizerSteps);
             Add("update/seconds", step.UpdateSeconds);
             Add("update/tokens_per_second", step.UpdateTokensPerSecond);
@@ -102,6 +110,9 @@ public static class TrainStepMetrics
         {
             var rollouts = step.Rollouts;
             Add("rollouts/trajectories", rollouts.Trajectories);
+            Add("rollouts/terminated", rollouts.Terminated);
+            Add("rollouts/truncated", rollouts.Truncated);
+            Add("rollouts/failed", rollouts.Failed);
             Add("rollouts/failed_fraction", rollouts.FailedFraction);
             Add("rollouts/truncated_fraction", rollouts.TruncatedFraction);
             Add("rollouts/turns", rollouts.Turns);
@@ -116,6 +127,10 @@ public static class TrainStepMetrics
             Add("rollouts/seconds", rollouts.Seconds);
             Add("rollouts/tokens_per_second", rollouts.TokensPerSecond);
             Add("rollouts/slot_occupancy", step.Timings?.SlotOccupancy);
+            Add("rollouts/place_occupancy", step.Timings?.PlaceOccupancy);
+            Add("rollouts/model_seconds", step.Timings?.ModelSeconds);
+            Add("rollouts/tool_seconds", step.Timings?.ToolSeconds);
+            Add("rollouts/environment_seconds", step.Timings?.EnvironmentSeconds);
             foreach (var (reason, count) in rollouts.StopReasons)
             {
                 Add($"rollouts/stop/{reason}", count);

@@ -75,8 +75,14 @@ internal sealed class WeightSender(WeightSync sync, IWeightReceiver sampler, Bac
         // Every token after the first, given those before it.
         var rows = Array.ConvertAll(probe, ids => new TrainingRow(ids, [.. Enumerable.Range(1, ids.Length - 1)], new float[ids.Length - 1], new float[ids.Length - 1]));
         float[] own = [.. (await backprop.ComputeLogProbsAsync(rows).ConfigureAwait(false)).SelectMany(p => p)];
+        var everywhere = await sampler.GetLogProbsEverywhereAsync(Array.ConvertAll(probe, ids => ids[..1]), Array.ConvertAll(probe, ids => ids[1..]), cancellationToken).ConfigureAwait(false);
+        if (everywhere.Count == 0)
+        {
+            throw new WeightMismatchException(FormattableString.Invariant($"Weights of version {version} were put to the sampler, and no endpoint can be asked whether it uses them."));
+        }
+
         var (mean, max) = (0.0, 0.0);
-        foreach (var (endpoint, scores) in await sampler.GetLogProbsEverywhereAsync(Array.ConvertAll(probe, ids => ids[..1]), Array.ConvertAll(probe, ids => ids[1..]), cancellationToken).ConfigureAwait(false))
+        foreach (var (endpoint, scores) in everywhere)
         {
             float[] theirs = [.. scores.SelectMany(p => p)];
             var differences = own.Zip(theirs, (a, b) => (double)Math.Abs(a - b)).ToArray();

@@ -15,6 +15,7 @@ public sealed partial class BackpropModule
     public Task<BackpropState> SaveAsync(string folder)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
+        CheckModel();
         return Model.Executor.RunAsync(() =>
         {
             using var scope = NewDisposeScope();
@@ -49,6 +50,7 @@ public sealed partial class BackpropModule
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentNullException.ThrowIfNull(state);
+        CheckModel();
         if (state.BaseFingerprint != Model.BaseFingerprint())
         {
             throw new InvalidDataException(state.BaseFingerprint is null

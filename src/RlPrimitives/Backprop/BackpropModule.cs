@@ -12,13 +12,14 @@ public sealed partial class BackpropModule : IDisposable
     private readonly ValueModel? valueModel;
     private readonly AdamW? valueOptimizer;
     private readonly Lock referenceLock = new();
+    private readonly TorchSharp.Modules.Parameter firstTrained;
     private ReferenceModel? reference;
     private AdaptiveKlCoefficient? adaptiveKl;
     private ulong updates;
     private int optimizerSteps;
 
     /// <summary>Prepares to train a model: its LoRA adapters where it has any, else all its weights.</summary>
-    /// <param name="model">The model; not owned, usually shared with an inference module.</param>
+    /// <param name="model">The model; not owned, usually shared with an inference module. Adapters are added before this, or a new module is made after it.</param>
     /// <param name="config">How it is updated.</param>
     public BackpropModule(CausalLM model, BackpropConfig config)
     {
@@ -26,11 +27,15 @@ public sealed partial class BackpropModule : IDisposable
         ArgumentNullException.ThrowIfNull(config);
         Model = model;
         Config = config;
+        firstTrained = model.TrainableParameters[0].Parameter;
         foreach (var (_, parameter) in model.TrainableParameters)
         {
             parameter.requires_grad_(true);
         }
 
+        // Gradient, two moments, and master weights where the model computes in half of their precision.
+        MemoryPlan.Check(
+            model.TrainableParameters.Sum(p => p.Parameter.numel()) * (model.Type == ScalarType.Float32 ? 12L : 14L), model.Device, "The optimizer's state", "train LoRA adapters (AddLora) instead of all weights");
         optimizer = TensorThread.RunOnce(() => new AdamW([new ParameterGroup(model.TrainableParameters)], config.Optimizer));
         if (config.Value is { } value)
         {
@@ -126,6 +131,11 @@ public sealed partial class BackpropModule : IDisposable
     public Task<UpdateStatistics> UpdateSupervisedAsync(IReadOnlyList<TrainingRow> rows, double? learningRate = null)
     {
         CheckRows(rows);
+        if (learningRate is { } asked && !(asked > 0 && double.IsFinite(asked)))
+        {
+            throw new ArgumentOutOfRangeException(nameof(learningRate), learningRate, "The learning rate must be finite and above 0.");
+        }
+
         return Model.Executor.RunAsync(() =>
         {
             var measured = new UpdateMeter();
@@ -164,6 +174,7 @@ public sealed partial class BackpropModule : IDisposable
     /// <exception cref="InvalidOperationException">The reference is the model without its adapters, and has no weights of its own.</exception>
     public Task UpdateReferenceModelAsync()
     {
+        CheckModel();
         var model = PrepareReference();
         return Model.Executor.RunAsync(() =>
         {
@@ -203,7 +214,7 @@ public sealed partial class BackpropModule : IDisposable
     {
         if (update.Kl is { Target: { } target, Coefficient: > 0 } kl)
         {
-            var perSequence = rows.Average(r => r.OldLogProbs.Zip(r.ReferenceLogProbs!, (old, reference) => Kl.Of(old, reference, kl.Estimator)).Sum());
+            var perSequence = rows.Average(r => r.OldLogProbs.Zip(r.ReferenceLogProbs!, (old, reference) => Kl.Of(old, reference, kl.Estimator, kl.Clamp)).Sum());
             adaptiveKl = (adaptiveKl ?? new AdaptiveKlCoefficient(kl.Coefficient, target, kl.Horizon)).Next(perSequence, rows.Count);
         }
     }
@@ -249,8 +260,19 @@ public sealed partial class BackpropModule : IDisposable
         return Enumerable.Range(0, parts).Select(p => order[(p * rows.Count / parts)..((p + 1) * rows.Count / parts)].Select(i => rows[i]).ToArray());
     }
 
-    private static void CheckRows(IReadOnlyList<TrainingRow> rows)
+    /// <exception cref="InvalidOperationException">Adapters were added, merged or removed since.</exception>
+    private void CheckModel()
     {
+        if (!ReferenceEquals(Model.TrainableParameters[0].Parameter, firstTrained))
+        {
+            throw new InvalidOperationException(
+                "The model's LoRA adapters were added, merged or removed after this BackpropModule was made, and its optimizer trains what is no longer trained: make a new BackpropModule.");
+        }
+    }
+
+    private void CheckRows(IReadOnlyList<TrainingRow> rows)
+    {
+        CheckModel();
         ArgumentNullException.ThrowIfNull(rows);
         if (rows.Count == 0)
         {
@@ -259,7 +281,7 @@ public sealed partial class BackpropModule : IDisposable
 
         for (var i = 0; i < rows.Count; i++)
         {
-            rows[i].Check(i);
+            rows[i].Check(i, Model.Config.VocabularySize);
         }
     }
 }

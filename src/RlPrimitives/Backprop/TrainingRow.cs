@@ -23,7 +23,10 @@ public sealed record TrainingRow(int[] Ids, int[] Trained, float[] OldLogProbs, 
     /// <summary>Returns that the values are trained towards, [L]; null without a value model.</summary>
     public float[]? Returns { get; init; }
 
-    /// <summary>The sequences of a trajectory: one where each turn continues the last token for token, otherwise one a turn.</summary>
+    /// <summary>
+    /// The sequences of a trajectory: one where each turn continues the last token for token, otherwise one a turn. What was sampled greedily (temperature 0) has no gradient: it is read
+    /// like an observation, and not trained on.
+    /// </summary>
     /// <param name="trajectory">What was sampled.</param>
     /// <param name="advantage">Its advantage, the same for all of its tokens.</param>
     public static IEnumerable<TrainingRow> From(Trajectory trajectory, float advantage)
@@ -34,39 +37,67 @@ public sealed record TrainingRow(int[] Ids, int[] Trained, float[] OldLogProbs, 
         var temperature = 1f;
         foreach (var turn in trajectory.Turns.Where(t => t.TokenIds.Length > 0))
         {
-            if (ids.Count > 0 && (temperature != turn.Temperature || !Continues(turn, ids)))
+            var isTrained = turn.Temperature > 0;
+            if (ids.Count > 0 && ((isTrained && trained.Count > 0 && temperature != turn.Temperature) || !Continues(turn, ids)))
             {
-                yield return Row();
+                if (trained.Count > 0)
+                {
+                    yield return Row();
+                }
+
                 ids.Clear();
                 trained.Clear();
                 old.Clear();
             }
 
-            temperature = turn.Temperature;
             ids.AddRange(turn.PromptIds.AsSpan(ids.Count).ToArray());
-            trained.AddRange(Enumerable.Range(ids.Count, turn.TokenIds.Length));
+            if (isTrained)
+            {
+                temperature = turn.Temperature;
+                trained.AddRange(Enumerable.Range(ids.Count, turn.TokenIds.Length));
+                old.AddRange(turn.LogProbs);
+            }
+
             ids.AddRange(turn.TokenIds);
-            old.AddRange(turn.LogProbs);
         }
 
-        if (ids.Count > 0)
+        if (trained.Count > 0)
         {
             yield return Row();
         }
 
-        TrainingRow Row() => new([.. ids], [.. trained], [.. old], Enumerable.Repeat(advantage, trained.Count).ToArray(), temperature);
+        TrainingRow Row() => new([.. ids.Take(trained[^1] + 1)], [.. trained], [.. old], Enumerable.Repeat(advantage, trained.Count).ToArray(), temperature);
     }
 
     /// <summary>Checks what a native call would not survive.</summary>
     /// <param name="index">Its place in the batch, for the message.</param>
+    /// <param name="vocabulary">V of the model.</param>
     /// <exception cref="ArgumentException">Lengths or places do not fit.</exception>
-    internal void Check(int index)
+    internal void Check(int index, int vocabulary)
     {
+        if (Array.FindIndex(Ids, id => (uint)id >= (uint)vocabulary) is >= 0 and var odd)
+        {
+            throw new ArgumentException($"Row {index} holds token id {Ids[odd]} at place {odd}; the model's vocabulary is 0 … {vocabulary - 1}. Was it sampled by another model?");
+        }
+
+        if (!(Temperature > 0 && float.IsFinite(Temperature)))
+        {
+            throw new ArgumentException(FormattableString.Invariant($"Row {index} was sampled at temperature {Temperature}; it must be finite and above 0 (greedy samples have no gradient, leave them out)."));
+        }
+
         var length = Trained.Length;
         if (length == 0 || length != OldLogProbs.Length || length != Advantages.Length || Trained[0] < 1 || Trained[^1] >= Ids.Length)
         {
             throw new ArgumentException($"Row {index} has {Ids.Length} tokens, {length} trained places, {OldLogProbs.Length} old log-probs and " +
                 $"{Advantages.Length} advantages: the last three must be equal and at least 1, and places within [1, {Ids.Length - 1}].");
+        }
+
+        for (var i = 1; i < length; i++)
+        {
+            if (Trained[i] <= Trained[i - 1])
+            {
+                throw new ArgumentException($"Row {index}: trained place {Trained[i]} follows {Trained[i - 1]}; places ascend.");
+            }
         }
 
         foreach (var (name, values) in (ReadOnlySpan<(string, float[]?)>)

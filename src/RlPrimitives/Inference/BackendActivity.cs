@@ -11,6 +11,10 @@ public readonly record struct BackendActivity(int Slots, long Steps, long RowSte
     /// <summary>Mean number of sequences in a decode step; 0 without any step.</summary>
     public double MeanRows => Steps > 0 ? (double)RowSteps / Steps : 0;
 
+    /// <summary>What was computed here and in <paramref name="other"/> together.</summary>
+    public BackendActivity And(BackendActivity other) => new(
+        Math.Max(Slots, other.Slots), Steps + other.Steps, RowSteps + other.RowSteps, PrefillTokens + other.PrefillTokens, ReusedTokens + other.ReusedTokens);
+
     /// <summary>What was computed after <paramref name="earlier"/>.</summary>
     public BackendActivity Since(BackendActivity earlier) => new(
         Slots, Steps - earlier.Steps, RowSteps - earlier.RowSteps, PrefillTokens - earlier.PrefillTokens, ReusedTokens - earlier.ReusedTokens);

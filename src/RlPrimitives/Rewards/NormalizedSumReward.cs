@@ -3,7 +3,7 @@ namespace RlPrimitives.Rewards;
 /// <summary>
 /// R = Σ_k w_k·(r_k − μ_k)/(s_k + ε), with the mean and Bessel deviation of objective k over the members of the group that it scored: objectives of different scale
 /// count alike, and different mixtures with the same sum stay apart. An abstaining objective adds 0, its group's mean.
-/// GDPO: Liu et al. 2026, arXiv:2601.05242. Pass it to an algorithm without a further division by the group's deviation.
+/// GDPO: Liu et al. 2026, arXiv:2601.05242. An algorithm that would divide by the group's deviation once more does not, see <see cref="IRewardMethod.IsStandardized"/>.
 /// </summary>
 public sealed record NormalizedSumReward : IRewardMethod
 {
@@ -16,6 +16,9 @@ public sealed record NormalizedSumReward : IRewardMethod
 
     /// <summary>Whether the sums are standardised again, over the whole batch, with the same ε: the paper's last step, which keeps the size independent of K.</summary>
     public bool NormalizeBatch { get; init; }
+
+    /// <inheritdoc/>
+    public bool IsStandardized => true;
 
     /// <inheritdoc/>
     public float?[] Rewards(ScoreTable scores)

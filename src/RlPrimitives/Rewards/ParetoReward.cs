@@ -14,7 +14,7 @@ public enum ParetoScope
 /// Rewards by non-dominated sorting. With front f_i = 0…F−1 (0 the best, see <see cref="Pareto.Fronts"/>) and isolation t_i ∈ [0, 1] within the front
 /// (see <see cref="ITieBreak"/>), s_i = (F − 1 − f_i) + ½·t_i, and R_i = (s_i − min s)/(max s − min s): 1 for the most isolated point of the best front, 0 for the least
 /// isolated of the worst, and a better front always above a worse one; ½ for all where all s are equal. Equal score vectors have equal rewards, whatever the order.
-/// Of the weights only the sign counts: a negative one turns its objective round, 0 leaves it out (a trajectory that only such objectives scored is treated as having abstained on all others).
+/// Of the weights only the sign counts: a negative one turns its objective round, 0 leaves it out.
 /// An abstaining objective counts as its mean over the scope, which neither helps nor harms; one that all abstained from is left out.
 /// </summary>
 /// <param name="Scope">Who is compared with whom.</param>

@@ -2,7 +2,7 @@ using RlPrimitives.Rollouts;
 
 namespace RlPrimitives.Rewards;
 
-/// <summary>Rewards of a batch, the total and every objective apart. Trajectories without a reward (failed, or all objectives abstained) have null.</summary>
+/// <summary>Rewards of a batch, the total and every objective apart. Trajectories without a reward (failed, or all objectives of a weight other than 0 abstained) have null.</summary>
 /// <param name="Totals">One for each trajectory; null: outside every baseline, never 0 in silence.</param>
 /// <param name="Objectives">By name, one for each trajectory, as scored; null abstained.</param>
 /// <param name="Method">How the totals were made from the scores.</param>
@@ -45,6 +45,25 @@ public sealed record RewardBatch(float?[] Totals, IReadOnlyDictionary<string, fl
             .Where(i => Totals[i] is not null && o.Value[i] is not null)
             .GroupBy(i => trajectories[i].Group, i => (X: (double)Totals[i]!.Value, Y: (double)o.Value[i]!.Value))
             .Select(g => Correlation([.. g])).Where(double.IsFinite).DefaultIfEmpty(double.NaN).Average());
+    }
+
+    /// <summary>Refuses what does not belong to the trajectories: any <see cref="IRewardComputer"/> may have made it.</summary>
+    /// <exception cref="InvalidOperationException">There is not one reward for each, or one is not finite; computer, count or trajectory are named.</exception>
+    internal void CheckFor(IReadOnlyList<Trajectory> trajectories, string computer)
+    {
+        foreach (var (name, values) in Objectives.Select(o => ($"scores of '{o.Key}'", o.Value)).Prepend(("rewards", Totals)))
+        {
+            if (values.Length != trajectories.Count)
+            {
+                throw new InvalidOperationException($"{computer} returned {values.Length} {name} for {trajectories.Count} trajectories; there is one for each, null where it abstains.");
+            }
+
+            if (Array.FindIndex(values, v => v is { } value && !float.IsFinite(value)) is >= 0 and var i)
+            {
+                throw new InvalidOperationException(FormattableString.Invariant(
+                    $"{computer} returned {values[i]} among the {name}, on problem '{trajectories[i].Problem.Id}', member {trajectories[i].Member}; they are finite, or null to abstain."));
+            }
+        }
     }
 
     private static double Correlation((double X, double Y)[] points)

@@ -7,7 +7,7 @@ namespace RlPrimitives.Rewards;
 /// <param name="Columns">Scores as returned, [K][B], larger is better; null abstained.</param>
 public sealed record ScoreTable(int[] Groups, string[] Names, float[] Weights, float?[][] Columns)
 {
-    /// <summary>Weighted sum Σ_k w_k·r_k over the objectives that scored a trajectory, [B]; null where none did.</summary>
+    /// <summary>Weighted sum Σ_k w_k·r_k over the objectives that scored a trajectory, [B]; null where none of a weight other than 0 did: what is only recorded is no reward of 0.</summary>
     public float?[] Totals()
     {
         var totals = new float?[Groups.Length];
@@ -15,18 +15,22 @@ public sealed record ScoreTable(int[] Groups, string[] Names, float[] Weights, f
         {
             for (var i = 0; i < totals.Length; i++)
             {
-                totals[i] = Columns[k][i] is { } score ? (totals[i] ?? 0) + (Weights[k] * score) : totals[i];
+                totals[i] = Weights[k] != 0 && Columns[k][i] is { } score ? (totals[i] ?? 0) + (Weights[k] * score) : totals[i];
             }
         }
 
         return totals;
     }
 
-    /// <summary>Rows of each group that at least one objective scored, in order.</summary>
+    /// <summary>Rows of each group that at least one objective of a weight other than 0 scored, in order.</summary>
     public IEnumerable<int[]> ScoredGroups() => Scored().GroupBy(i => Groups[i]).Select(g => g.ToArray());
 
-    /// <summary>Rows that at least one objective scored, in order.</summary>
-    public IEnumerable<int> Scored() => Enumerable.Range(0, Groups.Length).Where(i => Array.Exists(Columns, c => c[i] is not null));
+    /// <summary>Rows that at least one objective of a weight other than 0 scored, in order.</summary>
+    public IEnumerable<int> Scored()
+    {
+        var counted = Columns.Where((_, k) => Weights[k] != 0).ToArray();
+        return Enumerable.Range(0, Groups.Length).Where(i => Array.Exists(counted, c => c[i] is not null));
+    }
 
     /// <summary>Numbers made of the weighted sums of each group, apart.</summary>
     /// <param name="withinGroup">From the totals of a group to as many rewards, [G] → [G].</param>

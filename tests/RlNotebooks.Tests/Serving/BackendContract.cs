@@ -1,5 +1,6 @@
 using RlPrimitives.Inference;
 using RlPrimitives.Models.Tokenizers;
+using RlPrimitives.Tests;
 
 namespace RlNotebooks.Tests.Serving;
 

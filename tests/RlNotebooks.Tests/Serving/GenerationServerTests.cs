@@ -9,6 +9,7 @@ using RlNotebooks.Serving;
 using RlPrimitives.Environments;
 using RlPrimitives.Inference;
 using RlPrimitives.Models.Tokenizers;
+using RlPrimitives.Tests;
 
 namespace RlNotebooks.Tests.Serving;
 
@@ -76,6 +77,54 @@ public sealed class GenerationServerTests : IAsyncLifetime, IDisposable
         Assert.True(updates > 1);
         Assert.Equal(OpenAI.Chat.ChatFinishReason.Stop, finished);
         Assert.Equal(whole.Usage.OutputTokenCount, usage!.OutputTokenCount);
+    }
+
+    [Fact]
+    public async Task Clients_get_calls_of_tools_whole_and_streamed()
+    {
+        // A model that says this behind a prompt of eight tokens: [calc]hi.
+        using var saying = TinyModels.Saying("I ask.<tool_call>{\"name\": \"calc\", \"arguments\": {\"x\": \"1+1\"}}</tool_call>", promptLength: 8);
+        var path = Path.Combine(folder, "saying");
+        saying.Save(path);
+        TinyModels.Tokenizer.Save(path);
+        File.Copy(Path.Combine(folder, "chat_template.jinja"), Path.Combine(path, "chat_template.jinja"));
+        await using var other = await ServerUnderTest.StartAsync(path);
+        var client = new ChatClient("tiny", new ApiKeyCredential(ServerUnderTest.Key), Options(other.Address));
+        var options = new ChatCompletionOptions
+        {
+            Temperature = 0, Tools = { ChatTool.CreateFunctionTool("calc", "computes", BinaryData.FromString("""{"type": "object", "properties": {"x": {"type": "string"}}}""")) },
+        };
+        ChatCompletion answer = await client.CompleteChatAsync([new UserChatMessage("hi")], options);
+        Assert.Equal(OpenAI.Chat.ChatFinishReason.ToolCalls, answer.FinishReason);
+        Assert.Equal("I ask.", answer.Content[0].Text);
+        var call = Assert.Single(answer.ToolCalls);
+        Assert.Equal(("calc", "{\"x\":\"1+1\"}"), (call.FunctionName, call.FunctionArguments.ToString()));
+
+        var (text, arguments, name) = ("", "", "");
+        await foreach (var update in client.CompleteChatStreamingAsync([new UserChatMessage("hi")], options))
+        {
+            text += string.Concat(update.ContentUpdate.Select(c => c.Text));
+            arguments += string.Concat(update.ToolCallUpdates.Select(u => u.FunctionArgumentsUpdate.ToString()));
+            name += string.Concat(update.ToolCallUpdates.Select(u => u.FunctionName));
+        }
+
+        Assert.Equal(("I ask.", "calc", "{\"x\":\"1+1\"}"), (text, name, arguments));
+
+        using var backend = await other.ConnectAsync();
+        var own = new ChatOptions { Temperature = 0, Tools = [AIFunctionFactory.Create((string x) => x, "calc", "computes")] };
+        var whole = await backend.Chat.GetResponseAsync("hi", own);
+        var updates = new List<ChatResponseUpdate>();
+        await foreach (var update in backend.Chat.GetStreamingResponseAsync("hi", own))
+        {
+            updates.Add(update);
+        }
+
+        foreach (var response in new[] { whole, updates.ToChatResponse() })
+        {
+            Assert.Equal((Microsoft.Extensions.AI.ChatFinishReason.ToolCalls, "I ask."), (response.FinishReason, response.Text));
+            var content = response.Messages.SelectMany(m => m.Contents).OfType<FunctionCallContent>().Single();
+            Assert.Equal(("calc", "1+1"), (content.Name, ((JsonElement)content.Arguments!["x"]!).GetString()));
+        }
     }
 
     [Fact]
@@ -171,6 +220,21 @@ public sealed class GenerationServerTests : IAsyncLifetime, IDisposable
         Assert.Contains(says, error.GetProperty("message").GetString(), StringComparison.Ordinal);
         Assert.Equal(status, error.GetProperty("code").GetInt32());
         Assert.False(string.IsNullOrEmpty(error.GetProperty("type").GetString()));
+    }
+
+    [Fact]
+    public async Task A_web_page_cannot_call_it_behind_its_visitors_back()
+    {
+        using var asText = await http.PostAsync("v1/completions", new StringContent("""{"prompt": "1+1="}"""));
+        Assert.Equal(HttpStatusCode.UnsupportedMediaType, asText.StatusCode);
+        Assert.Contains("application/json", await asText.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        foreach (var (origin, status) in new[] { ("https://evil.example", HttpStatusCode.Forbidden), ("null", HttpStatusCode.Forbidden), (server.Address.TrimEnd('/'), HttpStatusCode.OK) })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "resume");
+            request.Headers.Add("Origin", origin);
+            using var answer = await http.SendAsync(request);
+            Assert.Equal(status, answer.StatusCode);
+        }
     }
 
     [Fact]

@@ -14,6 +14,9 @@ internal sealed class Misbehaviour
     /// <summary>Paths of the requests that came, health checks left out, in order.</summary>
     public ConcurrentQueue<string> Requests { get; } = new();
 
+    /// <summary>The newest request that generates.</summary>
+    public JsonObject? LastBody { get; private set; }
+
     /// <summary>Authorization headers that came.</summary>
     public ConcurrentQueue<string> Authorizations { get; } = new();
 
@@ -135,6 +138,9 @@ internal sealed class Misbehaviour
             MostRunning = Math.Max(Running, MostRunning);
         }
 
+        context.Request.EnableBuffering();
+        LastBody = await ObjectAsync(context.Request.Body);
+        context.Request.Body.Position = 0;
         try
         {
             Arrived.TrySetResult();
@@ -147,6 +153,18 @@ internal sealed class Misbehaviour
             {
                 Running--;
             }
+        }
+    }
+
+    private static async Task<JsonObject?> ObjectAsync(Stream body)
+    {
+        try
+        {
+            return await JsonNode.ParseAsync(body) as JsonObject;
+        }
+        catch (System.Text.Json.JsonException)
+        {
+            return null; // what is no JSON is the server's to refuse
         }
     }
 

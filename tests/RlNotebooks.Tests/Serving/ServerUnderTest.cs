@@ -50,11 +50,3 @@ internal sealed class ServerUnderTest : IAsyncDisposable
 
     public ValueTask DisposeAsync() => server.DisposeAsync();
 }
-
-/// <summary>Fails instead of waiting for ever.</summary>
-internal static class Waits
-{
-    public static Task<T> Ends<T>(this Task<T> task) => task.WaitAsync(TimeSpan.FromSeconds(60));
-
-    public static Task Ends(this Task task) => task.WaitAsync(TimeSpan.FromSeconds(60));
-}

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using RlPrimitives.Inference;
 using RlPrimitives.Models.Tokenizers;
+using RlPrimitives.Tests;
 
 namespace RlNotebooks.Tests.Serving;
 
@@ -183,6 +184,24 @@ public sealed class VllmBackendTests
         {
             Assert.Contains("--logprobs-mode processed_logprobs", (await Assert.ThrowsAsync<NotSupportedException>(() => module.GenerateAsync("1+1=", other))).Message, StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public async Task Every_sampling_parameter_is_said_so_that_no_default_of_the_server_applies()
+    {
+        await using var server = await ServerUnderTest.StartAsync();
+        using var module = await server.ModuleAsync();
+        await module.GenerateAsync("27+58=", new SamplingOptions { MaxNewTokens = 2 });
+        var said = server.Bad.LastBody!;
+        foreach (var (name, neutral) in new[] { ("temperature", 1), ("top_p", 1), ("top_k", 0), ("min_p", 0), ("repetition_penalty", 1), ("frequency_penalty", 0), ("presence_penalty", 0) })
+        {
+            Assert.Equal(neutral, (double)said[name]!);
+        }
+
+        Assert.False(said.ContainsKey("ignore_eos")); // the model's own ends
+        await module.GenerateAsync("27+58=", new SamplingOptions { MaxNewTokens = 2, StopTokenIds = [5, 6] });
+        Assert.True((bool)server.Bad.LastBody!["ignore_eos"]!); // instead of its own
+        Assert.Equal([5, 6], server.Bad.LastBody!["stop_token_ids"]!.AsArray().Select(i => (int)i!));
     }
 
     [Fact]

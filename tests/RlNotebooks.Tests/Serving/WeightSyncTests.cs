@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using RlPrimitives.Algorithms;
 using RlPrimitives.Backprop;
 using RlPrimitives.Environments;
@@ -5,12 +6,13 @@ using RlPrimitives.Inference;
 using RlPrimitives.Models;
 using RlPrimitives.Rewards;
 using RlPrimitives.Rollouts;
+using RlPrimitives.Tests;
 
 namespace RlNotebooks.Tests.Serving;
 
 /// <summary>A trainer here, the sampler behind HTTP.</summary>
 [Collection(ServerUnderTest.Collection)]
-public sealed class WeightSyncTests
+public sealed class WeightSyncTests(Xunit.Abstractions.ITestOutputHelper output)
 {
     private static readonly IReadOnlyList<Problem> Additions = Prompts.Load(Repository.Path("data", "prompts", "addition.jsonl"));
 
@@ -32,8 +34,10 @@ public sealed class WeightSyncTests
 
         var (before, after) = (steps.Take(3).Average(s => s.RewardMean), steps.TakeLast(3).Average(s => s.RewardMean));
         var (localBefore, localAfter) = (alone.Take(3).Average(s => s.RewardMean), alone.TakeLast(3).Average(s => s.RewardMean));
-        Assert.True(after - before > 0.08, $"over HTTP {before:F3} → {after:F3}, locally {localBefore:F3} → {localAfter:F3}");
-        Assert.True(localAfter - localBefore > 0.08, $"over HTTP {before:F3} → {after:F3}, locally {localBefore:F3} → {localAfter:F3}");
+        var said = $"over HTTP {before:F3} → {after:F3}, locally {localBefore:F3} → {localAfter:F3}; {steps.Average(s => s.Sync!.Seconds):F2} s a sync, {steps.Average(s => s.Rollouts.Seconds):F2} s a collection (locally {alone.Average(s => s.Rollouts.Seconds):F2} s)";
+        output.WriteLine(said);
+        Assert.True(after - before > 0.08, said);
+        Assert.True(localAfter - localBefore > 0.08, said);
 
         // Every step says with which weights it was sampled, and how far sampler and trainer were apart.
         Assert.Equal(iterations, steps.Select(s => s.Sync!.Version).Distinct().Count());
@@ -44,6 +48,31 @@ public sealed class WeightSyncTests
         Assert.All(alone, s => Assert.Null(s.Sync));
         Assert.Equal(2, Directory.GetDirectories(folder.Path).Length); // older versions are deleted
         Assert.Equal(iterations - 2, server.Bad.Requests.Count(p => p == "/v1/unload_lora_adapter"));
+    }
+
+    [Fact]
+    public async Task A_sampler_with_other_log_probs_is_weighed_and_shows_on_the_step()
+    {
+        using var folder = new Folder();
+        await using var server = await ServerUnderTest.StartAsync();
+        using var remote = await server.ModuleAsync();
+        using var trained = WithLora();
+        server.Bad.Rewrite = answer =>
+        {
+            // Another engine: it sampled as it says, with every probability e times smaller.
+            if (answer["choices"]![0]!["logprobs"]?["token_logprobs"] is JsonArray told)
+            {
+                answer["choices"]![0]!["logprobs"]!["token_logprobs"] = new JsonArray([.. told.Select(p => (JsonNode)((float)p! - 1))]);
+            }
+        };
+        foreach (var (correction, weight) in new[] { (SamplerCorrection.Verl, 2.0), (SamplerCorrection.Trl, 0.0), (SamplerCorrection.Verl with { Maximum = 5 }, Math.E) })
+        {
+            var step = Assert.Single(await TrainAsync(remote, trained, new WeightSync(folder.Path), 1, correction));
+            Assert.Equal(1, step.Update.SamplerDifferenceMean, 1e-3);
+            Assert.Equal(weight, step.Update.SamplerWeightMean, 1e-2); // cut at 2, left out above 3 for whole sequences, within bounds
+            Assert.Equal(correction.Maximum > Math.E && correction.Level == SamplerCorrectionLevel.Token ? 0 : 1, step.Update.SamplerOutside, 0.02);
+            Assert.Contains(step.Alarms, a => a.Name == "sampler mismatch");
+        }
     }
 
     [Fact]
@@ -127,7 +156,7 @@ public sealed class WeightSyncTests
             http.DefaultRequestHeaders.Authorization = new("Bearer", ServerUnderTest.Key);
             var models = await http.GetStringAsync("v1/models");
             var name = System.Text.Json.JsonElement.Parse(models).GetProperty("data")[1].GetProperty("id").GetString()!;
-            (await http.PostAsync(path, new StringContent($$"""{"lora_name": "{{name}}"}"""))).EnsureSuccessStatusCode();
+            (await http.PostAsync(path, new StringContent($$"""{"lora_name": "{{name}}"}""", System.Text.Encoding.UTF8, "application/json"))).EnsureSuccessStatusCode();
         }
     }
 
@@ -166,12 +195,12 @@ public sealed class WeightSyncTests
 
     private static SimpleTextEnvironment Environment(InferenceModule inference) => new(inference, Additions, maxSteps: 1, new SamplingOptions { MaxNewTokens = 8 });
 
-    private static async Task<List<TrainStep>> TrainAsync(InferenceModule inference, CausalLM model, WeightSync? sync, int iterations)
+    private static async Task<List<TrainStep>> TrainAsync(InferenceModule inference, CausalLM model, WeightSync? sync, int iterations, SamplerCorrection? correction = null)
     {
         var environment = Environment(inference);
         var rollouts = new RolloutManager(environment, new RolloutConfig { NumParallel = 128, GroupSize = 8, Seed = 1 });
-        using var backprop = new BackpropModule(model, new BackpropConfig { LearningRate = model.Lora is null ? 1e-4 : 1e-3 });
-        var config = new AlgorithmConfig { BatchSize = 128, WeightSync = sync, Update = UpdateConfig.Grpo with { SamplerCorrection = SamplerCorrection.Verl } };
+        using var backprop = new BackpropModule(model, new BackpropConfig { LearningRate = model.Lora is null ? 1e-4 : 3e-3 });
+        var config = new AlgorithmConfig { BatchSize = 128, WeightSync = sync, Update = UpdateConfig.Grpo with { SamplerCorrection = correction ?? SamplerCorrection.Verl } };
         var steps = new List<TrainStep>();
         await foreach (var step in new GrpoAlgorithm(environment, rollouts, Right, backprop, config).StepsAsync(iterations))
         {

@@ -23,6 +23,7 @@ public class ExperienceTests
         Assert.True(step.Rewards.Length > 32);
         Assert.Equal(32, step.Rewards.Zip(step.Advantages).Count(p => p.Second != 0)); // members 0 … 3 of each group differ, none is at the mean
         Assert.True(step.ZeroVarianceFraction is > 0.2 and < 0.9, $"{step.ZeroVarianceFraction}");
+        Assert.InRange(step.Timings!.SlotOccupancy!.Value, 0.01, 1); // of all collections together
     }
 
     [Fact]
@@ -69,6 +70,62 @@ public class ExperienceTests
         Assert.All(step.Rewards.Zip(step.ResponseLengths), p => Assert.Equal(p.Second switch { 4 => 0, 3 => 0.5f, _ => 1 }, p.First));
         Assert.Contains(0f, step.Rewards);
         Assert.Equal(1, step.Objectives["reward"].Mean); // the objective itself stays as scored
+    }
+
+    [Fact]
+    public async Task Kl_in_the_reward_is_bounded_as_the_penalty_says()
+    {
+        var row = new TrainingRow([1, 2, 3], [1, 2], [-1000, -2], [0, 0]) { ReferenceLogProbs = [-1, -2] };
+        var trajectory = new Trajectory(Problems[0], 0, 0, [new Turn([1], [2, 3], [-1000, -2], "", StopReason.StopToken, 1)], TrajectoryStatus.Terminated);
+        var scores = await RewardComputer.From(_ => 1f).ComputeRewardsAsync([trajectory]);
+        var batch = new RolloutBatch([trajectory], RolloutStatistics.Of([trajectory]), new RolloutTimings(0, 1, [], null), []);
+        var input = new Experience(batch, scores, [0], [[row]], 0, 1).ToAdvantageInput(0.1, KlPenalty.InReward with { Estimator = KlEstimator.K3, Clamp = KlClamp.Verl });
+        Assert.Equal([-1f, 0], input.TokenPenalties![0]); // verl's bound of 10, not e^999
+    }
+
+    [Fact]
+    public async Task Rewards_that_are_standardised_already_are_not_divided_by_the_groups_deviation_again()
+    {
+        var task = Score("task", t => t.Turns[0].TokenIds[0] % 3);
+        var gdpo = await AdvantagesAsync(AlgorithmConfig.Gdpo);
+        Assert.Contains(gdpo, a => a != 0);
+        Assert.Equal(gdpo, await AdvantagesAsync(new AlgorithmConfig { Rewards = RewardMethod.NormalizeThenSum }));
+        Assert.Equal(gdpo, await AdvantagesAsync(new AlgorithmConfig(), RewardMethod.NormalizeThenSum)); // the computer's own method
+        Assert.NotEqual(gdpo, await AdvantagesAsync(new AlgorithmConfig { Rewards = RewardMethod.NormalizeThenSum, Advantages = new GroupRelativeAdvantage() })); // asked for by name
+
+        async Task<float[]> AdvantagesAsync(AlgorithmConfig config, IRewardMethod? own = null)
+        {
+            var computer = new SvrlRewardComputer(task, price: 0.1f) { Method = own ?? RewardMethod.Absolute };
+            using var run = new Run(computer, config with { BatchSize = 32 });
+            return (await run.Algorithm.TrainAsync(1))[0].Advantages;
+        }
+    }
+
+    [Fact]
+    public async Task Turns_sampled_greedily_are_read_and_not_trained()
+    {
+        using var inference = TinyModels.FreshModule(1, spread: 0.1);
+        using var backprop = new BackpropModule(inference.Model, new BackpropConfig());
+        var environment = new Checked(inference, Problems);
+        var algorithm = new GrpoAlgorithm(
+            environment, new RolloutManager(environment, new RolloutConfig { GroupSize = 4, Seed = 1 }), RewardComputer.From(t => (float)t.Member), backprop, new AlgorithmConfig { BatchSize = 32 });
+        var step = (await algorithm.TrainAsync(1))[0];
+        Assert.Equal((32, 16), (step.Rewards.Length, step.Advantages.Count(a => a != 0))); // problems of odd number were answered greedily only
+        Assert.Equal((1, 16), (step.Update.OptimizerSteps, step.Update.Tokens)); // one sampled token of each other trajectory
+        Assert.True(step.Update.SamplerDifference < 1e-3);
+    }
+
+    [Fact]
+    public async Task An_evaluation_keeps_the_limits_of_the_rollouts()
+    {
+        using var inference = TinyModels.FreshModule(1, spread: 0.1);
+        using var backprop = new BackpropModule(inference.Model, new BackpropConfig());
+        var environment = new SimpleTextEnvironment(inference, Problems, maxSteps: 4, new SamplingOptions { MaxNewTokens = 3 });
+        var plan = new EvaluationPlan { Problems = Problems, Samples = 2, Every = 1 };
+        var algorithm = new GrpoAlgorithm(
+            environment, new RolloutManager(environment, new RolloutConfig { GroupSize = 4, MaxResponseTokens = 2 }), new RewardComputer((new ResponseLength(), 1f)), backprop,
+            new AlgorithmConfig { BatchSize = 8, Evaluation = plan });
+        Assert.InRange((await algorithm.TrainAsync(1))[0].Evaluation!.MeanReward, -2, -1);
     }
 
     [Fact]
@@ -144,6 +201,7 @@ public class ExperienceTests
     public void What_cannot_work_is_refused_when_it_is_put_together()
     {
         using var inference = TinyModels.FreshModule();
+        using var elsewhere = TinyModels.FreshModule();
         using var plain = new BackpropModule(inference.Model, new BackpropConfig());
         using var valued = new BackpropModule(inference.Model, new BackpropConfig { Value = new ValueConfig() });
         var environment = new SimpleTextEnvironment(inference, Problems);
@@ -154,6 +212,12 @@ public class ExperienceTests
         Assert.Contains("GroupSize", Message(() => new ReinforceAlgorithm(environment, Rollouts(1), rewards, plain, AlgorithmConfig.Rloo)), StringComparison.Ordinal);
         Assert.Contains("PassAt", Message(() => new GrpoAlgorithm(
             environment, Rollouts(8), rewards, plain, new AlgorithmConfig { Evaluation = new EvaluationPlan { Problems = Problems, PassAt = [4] } })), StringComparison.Ordinal);
+        string OfRollouts(BaseEnvironment other) => Message(() => new GrpoAlgorithm(environment, new RolloutManager(other, new RolloutConfig { GroupSize = 4 }), rewards, plain));
+        Assert.Contains("samples otherwise", OfRollouts(new SimpleTextEnvironment(inference, Problems, sampling: new SamplingOptions { TopK = 5 })), StringComparison.Ordinal);
+        Assert.Contains("other problems", OfRollouts(new SimpleTextEnvironment(inference, Problems[..4])), StringComparison.Ordinal);
+        Assert.Contains("a Checked, not a SimpleText", OfRollouts(new Checked(inference, Problems)), StringComparison.Ordinal);
+        Assert.Contains("another inference module", OfRollouts(new SimpleTextEnvironment(elsewhere, Problems)), StringComparison.Ordinal);
+        _ = new GrpoAlgorithm(environment, new RolloutManager(new SimpleTextEnvironment(inference, Problems), new RolloutConfig { GroupSize = 4 }), rewards, plain); // made alike
         _ = new ReinforceAlgorithm(environment, Rollouts(1), rewards, plain);
 
         static string Message(Func<object> build) => Assert.Throws<ArgumentException>(build).Message;
@@ -164,6 +228,20 @@ public class ExperienceTests
     private sealed record Scored(string Name, Func<Trajectory, float?> Of) : IObjective
     {
         public ValueTask<float?> ScoreAsync(Trajectory trajectory, CancellationToken cancellationToken) => ValueTask.FromResult(Of(trajectory));
+    }
+
+    /// <summary>A sampled draft (greedy for odd problems) and a greedy look at it.</summary>
+    private sealed class Checked(InferenceModule inference, IReadOnlyList<Problem> problems) : BaseEnvironment(inference, problems, new SamplingOptions { MaxNewTokens = 1 })
+    {
+        public override async Task<State> StepAsync(State state, CancellationToken cancellationToken = default)
+        {
+            var greedy = Sampling with { Temperature = 0 };
+            state = state.Append(await GenerateAsync(BuildPrompt(state), int.Parse(state.Problem.Id) % 2 == 1 ? greedy : Sampling, cancellationToken));
+            var look = await GenerateAsync(BuildPrompt(state), greedy, cancellationToken);
+            return await UpdateStateAsync(state.Append(look), look, cancellationToken);
+        }
+
+        public override ValueTask<State> UpdateStateAsync(State state, Turn turn, CancellationToken cancellationToken) => ValueTask.FromResult(state with { IsTerminated = true });
     }
 
     private sealed class Run : IDisposable

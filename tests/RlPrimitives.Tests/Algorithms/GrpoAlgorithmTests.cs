@@ -61,6 +61,18 @@ public class GrpoAlgorithmTests
     }
 
     [Fact]
+    public async Task A_step_keeps_every_score_of_every_trajectory_and_whose_it_is()
+    {
+        using var run = new Run(3, t => t.Turns[0].TokenIds[0] % 2);
+        var step = (await run.Algorithm.TrainAsync(1))[0];
+        var scores = Assert.Single(step.Scores);
+        Assert.Equal(step.Objectives.Keys.Single(), scores.Key);
+        Assert.Equal(step.Rewards, scores.Value.Select(v => v!.Value));
+        Assert.Equal((step.Rewards.Length, step.Rewards.Length), (step.Groups.Length, step.Members.Length));
+        Assert.Equal(step.Rewards.Length, step.Groups.Zip(step.Members).Distinct().Count());
+    }
+
+    [Fact]
     public async Task Training_is_the_steps_to_the_end()
     {
         using var whole = new Run(3, t => t.Turns[0].TokenIds[0] % 2);

@@ -224,10 +224,31 @@ public class BackpropModuleTests
         await Assert.ThrowsAsync<ArgumentException>(() => module.UpdateAsync([row, row with { Trained = [] }]));
         await Assert.ThrowsAsync<ArgumentException>(() => module.UpdateAsync([row with { Trained = [0, 1] }]));
         await Assert.ThrowsAsync<ArgumentException>(() => module.UpdateAsync([row with { Trained = [2, 3] }]));
+        await Assert.ThrowsAsync<ArgumentException>(() => module.UpdateAsync([row with { Trained = [2, 2] }]));
+        await Assert.ThrowsAsync<ArgumentException>(() => module.UpdateAsync([new TrainingRow([1, 2, 3], [1, 99, 2], new float[3], new float[3])]));
         await Assert.ThrowsAsync<ArgumentException>(() => module.UpdateAsync([row with { Advantages = [1] }]));
+        await Assert.ThrowsAsync<ArgumentException>(() => module.UpdateAsync([row with { Temperature = 0 }]));
         await Assert.ThrowsAsync<ArgumentException>(() => module.UpdateAsync([row with { Ids = [1, 999, 3] }]));
         await Assert.ThrowsAsync<ArgumentException>(() => module.ComputeLogProbsAsync([row with { Ids = new int[200] }]));
         Assert.Equal(1, (await module.UpdateAsync([row])).OptimizerSteps);
+    }
+
+    [Fact]
+    public async Task Adapters_that_come_or_go_later_are_refused_and_not_left_untrained()
+    {
+        var rows = await SampledRowsAsync(2);
+        using var model = TinyModels.Fresh();
+        using var whole = new BackpropModule(model, Config);
+        await whole.UpdateAsync(rows);
+        model.AddLora();
+        Assert.Contains("make a new BackpropModule", (await Assert.ThrowsAsync<InvalidOperationException>(() => whole.UpdateAsync(rows))).Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<InvalidOperationException>(() => whole.UpdateSupervisedAsync(rows));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => whole.SaveAsync("nowhere"));
+        using var adapted = new BackpropModule(model, Config);
+        Assert.True((await adapted.UpdateAsync(rows)).GradientNorm > 0);
+        model.MergeLora();
+        await Assert.ThrowsAsync<InvalidOperationException>(() => adapted.UpdateAsync(rows));
+        Assert.True((await whole.UpdateAsync(rows)).GradientNorm > 0); // its parameters are trained again
     }
 
     [Fact]
@@ -256,6 +277,11 @@ public class BackpropModuleTests
         Assert.Equal(["2,3", "3"], two.Select(r => string.Join(',', r.Trained)));
         Assert.Equal(2, TrainingRow.From(Of(TurnOf([1], [3]), TurnOf([1, 3], [5], 0.5f)), 1).Count()); // another temperature
         Assert.Empty(TrainingRow.From(Of(TurnOf([1], [])), 1));
+
+        // Greedy turns are read, whatever temperature the others have, and not trained.
+        var read = Assert.Single(TrainingRow.From(Of(TurnOf([1], [2]), TurnOf([1, 2, 50], [3, 4], 0), TurnOf([1, 2, 50, 3, 4], [5]), TurnOf([1, 2, 50, 3, 4, 5], [6], 0)), 1));
+        Assert.Equal(("1,2,50,3,4,5", "1,5", 1f), (string.Join(',', read.Ids), string.Join(',', read.Trained), read.Temperature));
+        Assert.Empty(TrainingRow.From(Of(TurnOf([1], [2], 0)), 1));
         Assert.Empty(TrainingRow.From(Of(), 1));
     }
 

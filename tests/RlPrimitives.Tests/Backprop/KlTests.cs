@@ -62,6 +62,21 @@ public class KlTests
         Assert.Throws<ArgumentException>(() => TokenRewards.WithKl([1, 2], [1], [1, 2], 0.1));
     }
 
+    [Fact]
+    public void The_estimate_of_one_token_is_bounded_like_that_of_a_tensor()
+    {
+        foreach (var clamp in new[] { KlClamp.None, KlClamp.Difference20, KlClamp.Verl, KlClamp.OpenRlhf })
+        {
+            foreach (var estimator in Enum.GetValues<KlEstimator>())
+            {
+                using var scope = NewDisposeScope();
+                float[] logProbs = [-40, -1, -3], reference = [-1, -40, -2.5f];
+                var expected = Kl.Estimate(tensor(logProbs), tensor(reference), estimator, clamp).data<float>().ToArray();
+                PeerCase.AssertClose(expected, [.. logProbs.Zip(reference, (lp, of) => (float)Kl.Of(lp, of, estimator, clamp))]);
+            }
+        }
+    }
+
     private static IEnumerable<string> Compare(PeerCase c)
     {
         if (c.Function.EndsWith("compute_rewards", StringComparison.Ordinal))

@@ -156,6 +156,19 @@ public class UpdateTests
     }
 
     [Fact]
+    public async Task One_far_token_ends_no_adaptive_update()
+    {
+        // exp(999) is infinite; the penalty's own bound holds where β is adapted, too.
+        var rows = (await BackpropModuleTests.SampledRowsAsync(3)).Select(r => r with { ReferenceLogProbs = [.. r.OldLogProbs] }).ToArray();
+        rows[1].OldLogProbs[0] = -1000;
+        using var model = TinyModels.Fresh();
+        using var module = new BackpropModule(model, Config);
+        var update = new UpdateConfig { Kl = new KlPenalty { Coefficient = 0.1, Target = 1, Horizon = 30 } };
+        await module.UpdateAsync(rows, update);
+        Assert.Equal(0.102, (await module.UpdateAsync(rows, update)).KlCoefficient, 1e-9);
+    }
+
+    [Fact]
     public async Task A_wrong_sampler_is_weighed_down_and_reported()
     {
         var rows = (await BackpropModuleTests.SampledRowsAsync(5)).Select(r => r with { SamplerLogProbs = [.. r.OldLogProbs.Select(p => p - 2)] }).ToArray();

@@ -16,6 +16,7 @@ public sealed class DatasetTests : IDisposable
         Assert.Equal(("x", "1, 2 and \"3\"", "6", ""), (problems[0].Id, problems[0].Prompt, problems[0].Answer, problems[0].Fields["note"]));
         Assert.Equal(("two\nlines", "größer"), (problems[1].Prompt, problems[1].Fields["note"]));
         Assert.Equal("b", Assert.Single(Prompts.Load(Write("a.tsv", "prompt\tx,y\na\tb\n"))).Fields["x,y"]);
+        Assert.Equal("2", Assert.Single(Prompts.Load(Write("b.csv", "prompt, answer\n1+1,2\n"))).Answer); // space around a name is none of it
     }
 
     [Theory]
@@ -32,6 +33,30 @@ public sealed class DatasetTests : IDisposable
         var error = Assert.Throws<InvalidDataException>(() => Prompts.Load(path));
         Assert.StartsWith(path, error.Message, StringComparison.Ordinal);
         Assert.Contains(says, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("latin.csv", "prompt,answer\nna\u00efve,2\n")]
+    [InlineData("latin.jsonl", "{\"prompt\": \"na\u00efve\"}\n")]
+    public void Text_that_is_not_utf_8_is_refused_and_not_marred(string name, string content)
+    {
+        var path = Path.Combine(folder, name);
+        File.WriteAllText(path, content, System.Text.Encoding.Latin1);
+        Assert.Contains("save it as UTF-8", Assert.Throws<InvalidDataException>(() => Prompts.Load(path)).Message, StringComparison.Ordinal);
+        File.WriteAllText(path, content, System.Text.Encoding.UTF8); // with a byte order mark
+        Assert.Equal("na\u00efve", Assert.Single(Prompts.Load(path)).Prompt);
+    }
+
+    [Fact]
+    public void An_array_is_as_good_as_lines_in_a_json_file()
+    {
+        var problems = Prompts.Load(Write("a.json", "\n[\n  {\"prompt\": \"1+1\", \"answer\": 2},\n  {\"prompt\": \"2+2\", \"note\": [1]}\n]\n"));
+        Assert.Equal(["1", "2"], problems.Select(p => p.Id));
+        Assert.Equal(("1+1", "2", "[1]"), (problems[0].Prompt, problems[0].Answer, problems[1].Fields["note"]));
+        Assert.Equal("x", Assert.Single(Prompts.Load(Write("b.json", "{\"prompt\": \"x\"}\n"))).Prompt);
+        Assert.Contains("item 2: there is no 'prompt'", Assert.Throws<InvalidDataException>(() => Prompts.Load(Write("c.json", "[{\"prompt\": \"x\"}, {}]"))).Message, StringComparison.Ordinal);
+        Assert.Contains("line 2, column 1", Assert.Throws<InvalidDataException>(() => Prompts.Load(Write("d.json", "[{\"prompt\": \"x\"}\n"))).Message, StringComparison.Ordinal);
+        Assert.Contains("no problems", Assert.Throws<InvalidDataException>(() => Prompts.Load(Write("e.json", "[]"))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -54,6 +79,15 @@ public sealed class DatasetTests : IDisposable
         Assert.Equal(("1", "größer?", "ja"), (problem.Id, problem.Prompt, problem.Answer));
         Assert.Equal(("3", "0.25", "true"), (problem.Fields["level"], problem.Fields["share"], problem.Fields["is_hard"]));
         Assert.Equal("""["a","ü\""]""", problem.Fields["tags"]);
+    }
+
+    [Fact]
+    public async Task Numbers_that_JSON_does_not_know_are_read_from_parquet_all_the_same()
+    {
+        var schema = new ParquetSchema(new DataField<string>("prompt"), new DataField<double>("missing"), new DataField<float>("endless"), new ListField("list", new DataField<double>("element")));
+        var path = await WriteParquet("n.parquet", schema, new() { ["prompt"] = "x", ["missing"] = double.NaN, ["endless"] = float.NegativeInfinity, ["list"] = new List<double> { 0.5, double.PositiveInfinity } });
+        var fields = Assert.Single(Prompts.Load(path)).Fields;
+        Assert.Equal(("NaN", "-Infinity", """[0.5,"Infinity"]"""), (fields["missing"], fields["endless"], fields["list"]));
     }
 
     [Fact]

@@ -24,6 +24,7 @@ public sealed class PromptsTests : IDisposable
     [InlineData("""{"prompt": null}""", "Null")]
     [InlineData("""{"prompt": 5}""", "Number")]
     [InlineData("""{"prompt": "a", "prompt": "b"}""", "twice")]
+    [InlineData("""{"prompt": "a", "answer": "\ud800"}""", "not a text")]
     public void A_bad_line_is_named_by_file_and_number(string line, string says)
     {
         var error = Assert.Throws<InvalidDataException>(() => Load("""{"prompt": "fine"}""", "", line));

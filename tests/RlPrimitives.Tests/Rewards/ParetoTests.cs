@@ -44,6 +44,26 @@ public class ParetoTests
     }
 
     [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public void Ten_thousand_points_have_the_fronts_that_dominance_says(int objectives)
+    {
+        var points = Random(10_000, objectives);
+        var ranks = Pareto.Fronts(points);
+        for (var i = 0; i < points.Length; i += 101)
+        {
+            var worst = -1;
+            for (var j = 0; j < points.Length; j++)
+            {
+                worst = ranks[j] > worst && Pareto.Dominates(points[j], points[i]) ? ranks[j] : worst;
+            }
+
+            Assert.Equal(ranks[i], worst + 1);
+        }
+    }
+
+    [Theory]
     [MemberData(nameof(Sizes))]
     public void The_order_of_the_points_does_not_matter(int n, int objectives, int grid)
     {

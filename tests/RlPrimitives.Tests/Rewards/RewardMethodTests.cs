@@ -99,7 +99,22 @@ public class RewardMethodTests
         Scored.Near([0, .5f, 1], RewardMethod.Pareto().Rewards(Scored.Table(rows, [1, 5, 0])));
         Scored.Near([1, .5f, 0], RewardMethod.Pareto().Rewards(Scored.Table(rows, [1, -.1f, 0])));
         Scored.Near([1, .5f, 0], RewardMethod.Pareto(tieBreak: TieBreak.Hypervolume(0, 4, 0)).Rewards(Scored.Table(rows, [1, -.1f, 0])));
-        Scored.Near([.5f, .5f, .5f], RewardMethod.Pareto().Rewards(Scored.Table(rows, [0, 0, 0])));
+        Scored.Near([null, null, null], RewardMethod.Pareto().Rewards(Scored.Table(rows, [0, 0, 0]))); // nothing is rewarded
+    }
+
+    /// <summary>Every method.</summary>
+    public static TheoryData<IRewardMethod> EveryMethod =>
+        [RewardMethod.Absolute, RewardMethod.RelativeRank, RewardMethod.RelativeZScore, RewardMethod.LeaveOneOut, RewardMethod.NormalizeThenSum, RewardMethod.Pareto(), RewardMethod.Pareto(ParetoScope.Batch)];
+
+    [Theory]
+    [MemberData(nameof(EveryMethod), DisableDiscoveryEnumeration = true)]
+    public void What_is_only_recorded_is_no_reward_of_zero(IRewardMethod method)
+    {
+        // The judge abstains from the second; its length, of weight 0, is known all the same.
+        var rewards = method.Rewards(Scored.Table([[1, -5], [null, -7], [0, -6]], [1, 0]));
+        Assert.Null(rewards[1]);
+        Assert.True(rewards[0] > rewards[2]);
+        Assert.Equal(method.Rewards(Scored.Table([[1], [null], [0]])), rewards); // as if it were not there
     }
 
     [Fact]

@@ -51,6 +51,9 @@ public sealed record BatchRelativeAdvantage(double Epsilon = 1e-4) : IAdvantageE
 /// <param name="Baseline">Whether the mean reward of the batch is subtracted: the same gradient in expectation, with less noise (Williams 1992).</param>
 public sealed record ReturnAdvantage(double Gamma = 1, bool Baseline = true) : IAdvantageEstimator
 {
+    /// <summary>γ.</summary>
+    public double Gamma { get; init => field = AdvantageShapes.Discount(value, nameof(Gamma)); } = AdvantageShapes.Discount(Gamma, nameof(Gamma));
+
     /// <inheritdoc/>
     public AdvantageBatch Estimate(AdvantageInput input)
     {
@@ -64,6 +67,9 @@ public sealed record ReturnAdvantage(double Gamma = 1, bool Baseline = true) : I
 /// <param name="Gamma">γ, in [0, 1].</param>
 public sealed record ReinforcePlusPlusAdvantage(double Gamma = 1) : IAdvantageEstimator
 {
+    /// <summary>γ.</summary>
+    public double Gamma { get; init => field = AdvantageShapes.Discount(value, nameof(Gamma)); } = AdvantageShapes.Discount(Gamma, nameof(Gamma));
+
     /// <inheritdoc/>
     public AdvantageBatch Estimate(AdvantageInput input)
     {
@@ -93,6 +99,12 @@ public sealed record ReinforcePlusPlusBaselineAdvantage : IAdvantageEstimator
 /// <param name="Lambda">λ, in [0, 1]; verl's default is 1.</param>
 public sealed record GeneralizedAdvantage(double Gamma = 1, double Lambda = 0.95) : IAdvantageEstimator
 {
+    /// <summary>γ.</summary>
+    public double Gamma { get; init => field = AdvantageShapes.Discount(value, nameof(Gamma)); } = AdvantageShapes.Discount(Gamma, nameof(Gamma));
+
+    /// <summary>λ.</summary>
+    public double Lambda { get; init => field = AdvantageShapes.Discount(value, nameof(Lambda)); } = AdvantageShapes.Discount(Lambda, nameof(Lambda));
+
     /// <summary>How advantages are whitened over the tokens of the batch; null for not at all. Returns are those before.</summary>
     public Whitening? Whitening { get; init; } = Whitening.Verl;
 
@@ -123,6 +135,9 @@ public sealed record GeneralizedAdvantage(double Gamma = 1, double Lambda = 0.95
 /// <summary>From numbers of trajectories to numbers of their tokens.</summary>
 internal static class AdvantageShapes
 {
+    /// <summary>A discount that may be one.</summary>
+    public static double Discount(double value, string name) => value is >= 0 and <= 1 ? value : throw new ArgumentOutOfRangeException(name, value, $"{name} must be in [0, 1].");
+
     /// <summary>One advantage on all tokens of a trajectory.</summary>
     public static AdvantageBatch Spread(this AdvantageInput input, float[] advantages) =>
         new([.. advantages.Select((a, b) => Enumerable.Repeat(a, input.Lengths[b]).ToArray())]);

@@ -45,10 +45,17 @@ public sealed record ClipRange
 }
 
 /// <summary>Bounds on CISPO's weight, which carries no gradient. The peers disagree, so the preset says whose they are.</summary>
-/// <param name="Minimum">Least weight; 0 for no bound.</param>
-/// <param name="Maximum">Greatest weight.</param>
+/// <param name="Minimum">Least weight, at least 0; 0 for no bound.</param>
+/// <param name="Maximum">Greatest weight, above 0 and at least the least.</param>
 public sealed record CispoBounds(double Minimum, double Maximum)
 {
+    /// <summary>Least weight.</summary>
+    public double Minimum { get; } = Minimum >= 0 ? Minimum : throw new ArgumentOutOfRangeException(nameof(Minimum), Minimum, "Minimum must be at least 0.");
+
+    /// <summary>Greatest weight.</summary>
+    public double Maximum { get; } = Maximum > 0 && Maximum >= Minimum ? Maximum
+        : throw new ArgumentOutOfRangeException(nameof(Maximum), Maximum, "Maximum must be above 0 and at least Minimum.");
+
     /// <summary>TRL: only an upper bound, given raw.</summary>
     public static CispoBounds Trl(double maximum = 5) => new(0, maximum);
 

@@ -58,19 +58,22 @@ public static class Kl
         return double.IsPositiveInfinity(clamp.Result) ? kl : kl.clamp(-clamp.Result, clamp.Result);  // [M]
     }
 
-    /// <summary>The value of an estimator for one token, not clamped.</summary>
+    /// <summary>The value of an estimator for one token.</summary>
     /// <param name="logProb">lp, nats.</param>
     /// <param name="referenceLogProb">ref, nats.</param>
     /// <param name="estimator">Which.</param>
-    public static double Of(double logProb, double referenceLogProb, KlEstimator estimator)
+    /// <param name="clamp">Bounds of difference and result; null for none.</param>
+    public static double Of(double logProb, double referenceLogProb, KlEstimator estimator, KlClamp? clamp = null)
     {
-        var difference = referenceLogProb - logProb;
-        return estimator switch
+        clamp ??= KlClamp.None;
+        var difference = Math.Clamp(referenceLogProb - logProb, -clamp.Difference, clamp.Difference);
+        var kl = estimator switch
         {
             KlEstimator.K1 => -difference,
             KlEstimator.K2 => 0.5 * difference * difference,
             KlEstimator.Absolute => Math.Abs(difference),
             _ => Math.Exp(difference) - difference - 1,
         };
+        return Math.Clamp(kl, -clamp.Result, clamp.Result);
     }
 }

@@ -20,10 +20,16 @@ public enum KlEstimator
 }
 
 /// <summary>Bounds that keep one far token from deciding the loss.</summary>
-/// <param name="Difference">The log-ratio is cut to ±this, nats; infinity for no bound.</param>
-/// <param name="Result">The estimate is cut to ±this; infinity for no bound.</param>
+/// <param name="Difference">The log-ratio is cut to ±this, nats, above 0; infinity for no bound.</param>
+/// <param name="Result">The estimate is cut to ±this, above 0; infinity for no bound.</param>
 public sealed record KlClamp(double Difference, double Result)
 {
+    /// <summary>Bound of the log-ratio, nats.</summary>
+    public double Difference { get; init => field = Positive(value, nameof(Difference)); } = Positive(Difference, nameof(Difference));
+
+    /// <summary>Bound of the estimate.</summary>
+    public double Result { get; init => field = Positive(value, nameof(Result)); } = Positive(Result, nameof(Result));
+
     /// <summary>No bounds.</summary>
     public static KlClamp None { get; } = new(double.PositiveInfinity, double.PositiveInfinity);
 
@@ -35,4 +41,7 @@ public sealed record KlClamp(double Difference, double Result)
 
     /// <summary>OpenRLHF's for each estimator: result within ±10.</summary>
     public static KlClamp OpenRlhf { get; } = new(double.PositiveInfinity, 10);
+
+    private static double Positive(double value, string name) => value > 0 ? value
+        : throw new ArgumentOutOfRangeException(name, value, $"{name} must be above 0 (infinity for no bound).");
 }

@@ -28,6 +28,12 @@ public sealed record GspoLoss(ClipRange Range) : IPolicyLoss
 /// <param name="High">Greatest log-ratio; at least 0.</param>
 public sealed record GmpoLoss(double Low = 0.4, double High = 0.4) : IPolicyLoss
 {
+    /// <summary>Least log-ratio is −Low.</summary>
+    public double Low { get; init => field = AtLeastZero(value, nameof(Low)); } = AtLeastZero(Low, nameof(Low));
+
+    /// <summary>Greatest log-ratio.</summary>
+    public double High { get; init => field = AtLeastZero(value, nameof(High)); } = AtLeastZero(High, nameof(High));
+
     /// <inheritdoc/>
     public (double Low, double High)? Bounds => (Math.Exp(-Low), Math.Exp(High));
 
@@ -37,6 +43,8 @@ public sealed record GmpoLoss(double Low = 0.4, double High = 0.4) : IPolicyLoss
     /// <inheritdoc/>
     public Tensor PerToken(PolicyTokens tokens) => Sequences.Spread(
         PolicyLoss.Gmpo(tokens.LogProbs, tokens.OldLogProbs, tokens.Advantages, tokens.Lengths, Low, High), tokens.Lengths);  // [M]
+
+    private static double AtLeastZero(double value, string name) => value >= 0 ? value : throw new ArgumentOutOfRangeException(name, value, $"{name} must be at least 0.");
 }
 
 /// <summary>The clipped loss of a whole sequence's ratio, exp(Σlp − Σold), as in TRL's RLOO; see <see cref="PolicyLoss.SequenceProductRatio"/>.

@@ -55,6 +55,12 @@ public sealed record CispoLoss(CispoBounds Weights) : IPolicyLoss
 /// <param name="TemperatureOther">τ elsewhere; above 0.</param>
 public sealed record SapoLoss(double TemperaturePositive = 1, double TemperatureOther = 1.05) : IPolicyLoss
 {
+    /// <summary>τ where A &gt; 0.</summary>
+    public double TemperaturePositive { get; init => field = Positive(value, nameof(TemperaturePositive)); } = Positive(TemperaturePositive, nameof(TemperaturePositive));
+
+    /// <summary>τ elsewhere.</summary>
+    public double TemperatureOther { get; init => field = Positive(value, nameof(TemperatureOther)); } = Positive(TemperatureOther, nameof(TemperatureOther));
+
     /// <inheritdoc/>
     public (double Low, double High)? Bounds => null;
 
@@ -63,6 +69,8 @@ public sealed record SapoLoss(double TemperaturePositive = 1, double Temperature
 
     /// <inheritdoc/>
     public Tensor PerToken(PolicyTokens tokens) => PolicyLoss.Sapo(Ratio(tokens), tokens.Advantages, TemperaturePositive, TemperatureOther);
+
+    private static double Positive(double value, string name) => value > 0 ? value : throw new ArgumentOutOfRangeException(name, value, $"{name} must be above 0.");
 }
 
 /// <summary>ρ of each token, [M].</summary>

@@ -2,45 +2,81 @@ using System.Text.Json;
 
 namespace RlPrimitives.Environments;
 
-/// <summary>Problems from JSON lines.</summary>
+/// <summary>Problems from JSON: a line each, or the items of one array.</summary>
 internal static class JsonLinesFile
 {
     public static List<Problem> Read(string path, PromptColumns columns)
     {
         var problems = new List<Problem>();
         var number = 0;
-        foreach (var line in File.ReadLines(path))
+        foreach (var line in File.ReadLines(path, Prompts.Utf8))
         {
             number++;
             if (line.Length > 0 && !string.IsNullOrWhiteSpace(line))
             {
-                problems.Add(Parse(line, $"{path}, line {number}", $"{number}", columns));
+                var place = $"{path}, line {number}";
+                using var document = Parse(line, (_, column) => $"{place}, column {column}");
+                problems.Add(ProblemOf(document.RootElement, place, $"{number}", columns));
             }
         }
 
         return problems;
     }
 
-    private static Problem Parse(string line, string place, string number, PromptColumns columns)
+    /// <summary>Whether a file holds one array, as <c>.json</c> files often do.</summary>
+    public static bool IsArray(string path)
+    {
+        using var reader = new StreamReader(path, Prompts.Utf8);
+        int character;
+        do
+        {
+            character = reader.Read();
+        }
+        while (character >= 0 && char.IsWhiteSpace((char)character));
+        return character == '[';
+    }
+
+    public static List<Problem> ReadArray(string path, PromptColumns columns)
+    {
+        using var document = Parse(File.ReadAllText(path, Prompts.Utf8), (line, column) => $"{path}, line {line}, column {column}");
+        return [.. document.RootElement.EnumerateArray().Select((item, i) => ProblemOf(item, $"{path}, item {i + 1}", $"{i + 1}", columns))];
+    }
+
+    private static JsonDocument Parse(string text, Func<long?, long?, string> place)
     {
         try
         {
-            using var document = JsonDocument.Parse(line);
-            if (document.RootElement.ValueKind != JsonValueKind.Object)
+            return JsonDocument.Parse(text);
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"{place(e.LineNumber + 1, e.BytePositionInLine + 1)}: not valid JSON ({e.Message})", e);
+        }
+    }
+
+    private static Problem ProblemOf(JsonElement item, string place, string number, PromptColumns columns)
+    {
+        try
+        {
+            if (item.ValueKind != JsonValueKind.Object)
             {
-                throw new InvalidDataException($"{place}: expected an object with a '{columns.Prompt}', found {document.RootElement.ValueKind}.");
+                throw new InvalidDataException($"{place}: expected an object with a '{columns.Prompt}', found {item.ValueKind}.");
             }
 
-            if (document.RootElement.TryGetProperty(columns.Prompt, out var given) && given.ValueKind != JsonValueKind.String)
+            if (item.TryGetProperty(columns.Prompt, out var given) && given.ValueKind != JsonValueKind.String)
             {
                 throw new InvalidDataException($"{place}: '{columns.Prompt}' must be a text, found {given.ValueKind}.");
             }
 
-            return columns.Read(document.RootElement.EnumerateObject().Select(p => KeyValuePair.Create(p.Name, TextOf(p.Value))), place, number);
+            return columns.Read(item.EnumerateObject().Select(p => KeyValuePair.Create(p.Name, TextOf(p.Value))), place, number);
         }
-        catch (JsonException e)
+        catch (InvalidOperationException e)
         {
-            throw new InvalidDataException($"{place}, column {e.BytePositionInLine + 1}: not valid JSON ({e.Message})", e);
+            throw new InvalidDataException($"{place}: not a text ({e.Message})", e); // half of a surrogate pair
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new InvalidDataException($"{place}: a text with half of a surrogate pair ({e.Message})", e);
         }
     }
 

@@ -67,6 +67,8 @@ internal static class ParquetFile
         ReadOnlyMemory<byte> bytes => Convert.ToBase64String(bytes.Span),
         byte[] bytes => Convert.ToBase64String(bytes),
         DateTime time => time.ToString("O", CultureInfo.InvariantCulture),
+        double number when !double.IsFinite(number) => number.ToString(CultureInfo.InvariantCulture), // what pandas writes for a missing number is NaN, and JSON has none
+        float number when !float.IsFinite(number) => number.ToString(CultureInfo.InvariantCulture),
         null or string or bool or IDictionary or IEnumerable or int or long or short or byte or sbyte or uint or ulong or ushort or float or double or decimal => value,
         IFormattable other => other.ToString(null, CultureInfo.InvariantCulture),
         _ => value.ToString(),

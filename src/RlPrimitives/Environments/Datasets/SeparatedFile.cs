@@ -10,7 +10,7 @@ internal static class SeparatedFile
     public static List<Problem> Read(string path, string separator, PromptColumns columns)
     {
         var settings = new CsvConfiguration(CultureInfo.InvariantCulture) { Delimiter = separator, DetectColumnCountChanges = false, IgnoreBlankLines = true };
-        using var reader = new StreamReader(path);
+        using var reader = new StreamReader(path, Prompts.Utf8);
         using var parser = new CsvParser(reader, settings);
         try
         {
@@ -19,7 +19,7 @@ internal static class SeparatedFile
                 return [];
             }
 
-            var names = (string[])parser.Record!.Clone();
+            var names = Array.ConvertAll(parser.Record!, n => n.Trim()); // "prompt, answer" is written by hand often enough
             Check(names, path, columns);
             var problems = new List<Problem>();
             for (var line = parser.RawRow + 1; parser.Read(); line = parser.RawRow + 1)

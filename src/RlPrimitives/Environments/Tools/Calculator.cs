@@ -4,7 +4,7 @@ using Microsoft.Extensions.AI;
 namespace RlPrimitives.Environments;
 
 /// <summary>
-/// Exact arithmetic on an expression; a parser of its own and no code execution, because the text is the model's and a model tries everything. Numbers, + − * / // % ^ (also
+/// Exact arithmetic on an expression; a parser of its own and no code execution, because the text is the model's and a model tries everything. Numbers (also 1.5e-7), + − * / // % ^ (also
 /// × ÷ · **), parentheses, a comparison (= == != &lt; &lt;= &gt; &gt;=), and sqrt, abs, floor, ceil, round, min, max. Fractions are exact until they are written.
 /// </summary>
 public static class Calculator
@@ -170,8 +170,9 @@ public static class Calculator
 
             if (at > start)
             {
-                var numeral = text[start..at];
-                if (numeral.Count(c => c == '.') > 1 || numeral == ".")
+                var decimals = text[start..at];
+                var numeral = decimals + Exponent();
+                if (decimals.Count(c => c == '.') > 1 || decimals == ".")
                 {
                     throw new FormatException($"'{numeral}' is not a number");
                 }
@@ -186,6 +187,27 @@ public static class Calculator
             }
 
             return at > start ? Call(text[start..at]) : throw Unexpected();
+        }
+
+        // As results are written: 1.23e-7. A letter that no digit follows is something else.
+        private string Exponent()
+        {
+            var end = at;
+            if (end < text.Length && text[end] is 'e' or 'E')
+            {
+                end += end + 1 < text.Length && text[end + 1] is '+' or '-' ? 2 : 1;
+                var digits = end;
+                while (end < text.Length && char.IsAsciiDigit(text[end]))
+                {
+                    end++;
+                }
+
+                end = end > digits ? end : at;
+            }
+
+            var exponent = text[at..end];
+            at = end;
+            return exponent;
         }
 
         private Rational Call(string name)

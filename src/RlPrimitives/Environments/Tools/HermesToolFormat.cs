@@ -76,7 +76,7 @@ public sealed record HermesToolFormat : IToolFormat
             var written = arguments.ValueKind == JsonValueKind.String ? arguments.GetString()! : arguments.GetRawText();
             return new ToolRequest(name.GetString()!, written);
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException) // the latter: half of a surrogate pair, which is no text
         {
             return new ToolRequest("", json, $"not valid JSON: {e.Message}");
         }

@@ -100,9 +100,15 @@ internal readonly record struct Rational
         return Of(Root(Numerator * Denominator * scale * scale), Denominator * scale);
     }
 
-    /// <summary>A decimal numeral: digits with at most one point.</summary>
+    /// <summary>A decimal numeral: digits with at most one point, and a power of ten behind an e.</summary>
     public static Rational FromText(string text)
     {
+        if (text.IndexOfAny(['e', 'E']) is > 0 and var e)
+        {
+            return int.TryParse(text.AsSpan(e + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var exponent) && Math.Abs(exponent) <= MaxBits
+                ? FromText(text[..e]) * Of(10).Power(Of(exponent)) : throw new FormatException("the number is too large");
+        }
+
         var point = text.IndexOf('.', StringComparison.Ordinal);
         var decimals = point < 0 ? 0 : text.Length - point - 1;
         return Of(BigInteger.Parse(text.Replace(".", "", StringComparison.Ordinal), CultureInfo.InvariantCulture), BigInteger.Pow(10, decimals));

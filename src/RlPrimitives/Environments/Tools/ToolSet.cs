@@ -74,9 +74,10 @@ public sealed class ToolSet
         try
         {
             var arguments = Bind(tool, request.Arguments);
-            // On a thread of its own: the limit holds for a tool that never awaits, too.
+            // On a thread of its own: the limit holds for a tool that never awaits, too, and many that block leave the pool's threads to everybody else.
             var token = either.Token;
-            var result = await Task.Run(() => tool.InvokeAsync(arguments, token).AsTask(), token).WaitAsync(token).ConfigureAwait(false);
+            var result = await Task.Factory.StartNew(() => tool.InvokeAsync(arguments, token).AsTask(), token, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap()
+                .WaitAsync(token).ConfigureAwait(false);
             var (text, isCut) = Cut(TextOf(result));
             return Done(text, null, isCut);
         }

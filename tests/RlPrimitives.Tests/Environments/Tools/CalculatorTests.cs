@@ -22,6 +22,8 @@ public class CalculatorTests
     [InlineData("1/3*3", "1")]
     [InlineData("100/3", "33.3333333333333")]
     [InlineData("1/30000000", "3.33333333333333e-8")]
+    [InlineData("3.5e-8*1e8", "3.5")] // what it writes it reads
+    [InlineData("2E+3", "2000")]
     [InlineData("7//2", "3")]
     [InlineData("-7//2", "-4")]
     [InlineData("-7%3", "2")]
@@ -77,7 +79,7 @@ public class CalculatorTests
         {
             new string('(', 900), new string('-', 999) + "1", string.Concat(Enumerable.Repeat("2^", 400)) + "2", new string('9', 999), new string('1', 5000),
             "9999999999^9999999999", "1.0000000001^1999", string.Concat(Enumerable.Repeat("99999999*", 100)) + "9", string.Concat(Enumerable.Repeat("sqrt(", 150)),
-            string.Concat(Enumerable.Range(100, 200).Select(i => $"1/{i}+")) + "1", "2^(1/3)", "1e5",
+            string.Concat(Enumerable.Range(100, 200).Select(i => $"1/{i}+")) + "1", "2^(1/3)", "1e999999999", "1e-400",
         })
         {
             Assert.Throws<FormatException>(() => Calculator.Evaluate(hostile));

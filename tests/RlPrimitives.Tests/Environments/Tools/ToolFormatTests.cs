@@ -52,6 +52,8 @@ public class ToolFormatTests
     [InlineData("<tool_call>[1]</tool_call>", "an object with a 'name'")]
     [InlineData("<tool_call>{\"name\": 3}</tool_call>", "an object with a 'name'")]
     [InlineData("<tool_call></tool_call>", "not valid JSON")]
+    [InlineData("<tool_call>{\"name\": \"\\ud800\", \"arguments\": {}}</tool_call>", "not valid JSON")] // half of a surrogate pair is no text
+    [InlineData("<tool_call>{\"name\": \"calc\", \"arguments\": \"\\udc00\"}</tool_call>", "not valid JSON")]
     public void A_call_that_cannot_be_read_is_a_request_with_an_error(string text, string says) =>
         Assert.Contains(says, Assert.Single(Hermes.Parse(text)).Error, StringComparison.Ordinal);
 

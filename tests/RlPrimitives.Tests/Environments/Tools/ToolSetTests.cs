@@ -65,6 +65,32 @@ public class ToolSetTests
     }
 
     [Fact]
+    public async Task Tools_that_block_leave_the_pools_threads_to_others()
+    {
+        // Each waits until all have begun: on the pool, which has few threads and adds more only slowly, the first would keep the last from beginning.
+        const int together = 200;
+        using var begun = new CountdownEvent(together);
+        using var all = new ManualResetEventSlim();
+        var onPool = 0;
+        var tools = new ToolSet(
+            [
+                AIFunctionFactory.Create(() =>
+                {
+                    Interlocked.Add(ref onPool, Thread.CurrentThread.IsThreadPoolThread ? 1 : 0);
+                    begun.Signal();
+                    all.Wait(CancellationToken.None);
+                    return "ok";
+                }, "meet"),
+            ],
+            new ToolOptions { Timeout = Timeout.InfiniteTimeSpan });
+        var calls = Enumerable.Range(0, together).Select(_ => tools.CallAsync(new ToolRequest("meet", ""))).ToArray();
+        await Task.Run(() => begun.Wait(TimeSpan.FromSeconds(30))).Ends();
+        all.Set();
+        Assert.All(await Task.WhenAll(calls).Ends(), c => Assert.Equal("ok", c.Result));
+        Assert.Equal(0, onPool);
+    }
+
+    [Fact]
     public async Task Cancelling_is_not_an_answer()
     {
         using var cancelled = new CancellationTokenSource();

@@ -21,6 +21,10 @@ internal sealed record CompletionRequest
 
     public float? RepetitionPenalty { get; init; }
 
+    public float? FrequencyPenalty { get; init; }
+
+    public float? PresencePenalty { get; init; }
+
     /// <summary>At least 0: vLLM takes 64 bits with a sign.</summary>
     public long? Seed { get; init; }
 

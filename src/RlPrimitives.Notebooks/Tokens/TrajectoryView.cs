@@ -6,7 +6,7 @@ using RlPrimitives.Environments;
 using RlPrimitives.Models.Tokenizers;
 using RlPrimitives.Notebooks.Charts;
 using RlPrimitives.Notebooks.Formatting;
-using RlPrimitives.Notebooks.Trajectories;
+using RlPrimitives.Notebooks.Tokens;
 using RlPrimitives.Rollouts;
 
 namespace RlPrimitives.Notebooks;

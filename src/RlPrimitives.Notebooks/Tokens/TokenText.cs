@@ -4,7 +4,7 @@ using System.Text;
 using RlPrimitives.Models.Tokenizers;
 using RlPrimitives.Notebooks.Formatting;
 
-namespace RlPrimitives.Notebooks.Trajectories;
+namespace RlPrimitives.Notebooks.Tokens;
 
 /// <summary>Tokens as HTML: each its text, with its exact id to read over it. Nothing in a text is markup.</summary>
 internal sealed class TokenText(ITokenizer tokenizer)

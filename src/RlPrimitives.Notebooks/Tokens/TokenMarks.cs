@@ -1,6 +1,6 @@
 using RlPrimitives.Rollouts;
 
-namespace RlPrimitives.Notebooks.Trajectories;
+namespace RlPrimitives.Notebooks.Tokens;
 
 /// <summary>What is known of the sampled tokens of one trajectory, over all its turns.</summary>
 /// <param name="Advantages">One for each sampled token; null: unknown.</param>

@@ -1,6 +1,6 @@
 using RlPrimitives.Notebooks.Charts;
 
-namespace RlPrimitives.Notebooks.Trajectories;
+namespace RlPrimitives.Notebooks.Tokens;
 
 /// <summary>One way to colour tokens: a class for each range of values, so that a token says its colour in two letters.</summary>
 /// <param name="Colouring">Which.</param>
