@@ -23,6 +23,11 @@ internal static class Soak
         using var writer = new StreamWriter(Value("--out", "data/benchmarks/soak.jsonl")) { NewLine = "\n", AutoFlush = true };
         try
         {
+            Write(new JsonObject
+            {
+                ["soak"] = iterations, ["cpu"] = Report.Cpu, ["cores"] = Environment.ProcessorCount, ["threads"] = get_num_threads(),
+                ["date"] = DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm'Z'", CultureInfo.InvariantCulture), ["commit"] = Report.Commit, [".NET"] = Environment.Version.ToString(),
+            }, []);
             var measured = new List<(int Iteration, Dictionary<string, double> Values)>();
             await MeasureAsync(iterations, every, work, (iteration, values) =>
             {

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using RlNotebooks.Engine.Directives;
 using RlNotebooks.Engine.Packages;
-using RlPrimitives.Rollouts;
 
 namespace RlNotebooks.Engine;
 
@@ -15,7 +14,7 @@ internal sealed class CellExecution(ScriptChain script, SessionPackages packages
     public (bool HasValue, object? Value, Exception? Error) Run(CellCode cell, CellContext context, CancellationToken cancellation)
     {
         var clock = Stopwatch.StartNew();
-        Interruption.Token = cancellation;
+        CellInterruption.Token = cancellation;
         var (result, isTimed) = Run(cell.Name, cell.Code, 0, cancellation);
         if (isTimed)
         {

@@ -72,10 +72,6 @@ internal static class JsonLinesFile
         }
         catch (InvalidOperationException e)
         {
-            throw new InvalidDataException($"{place}: not a text ({e.Message})", e); // half of a surrogate pair
-        }
-        catch (InvalidOperationException e)
-        {
             throw new InvalidDataException($"{place}: a text with half of a surrogate pair ({e.Message})", e);
         }
     }
