@@ -14,7 +14,7 @@ public class SmallModelTests
 
         Assert.Equal(parameters, model.ParameterCount);
         Assert.Equal((258, width / 32, 32), (config.VocabularySize, config.Heads, config.HeadDimension));
-        Assert.Equal([256], config.EosTokenIds);
+        Assert.Equal<int>([256], config.EosTokenIds);
     }
 
     [Theory]
