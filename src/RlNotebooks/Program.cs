@@ -8,6 +8,7 @@ RuntimeSignal.Allow();
 var root = new RootCommand("Runs C# notebooks for reinforcement learning of language models.");
 root.Subcommands.Add(RunCommand.Create());
 root.Subcommands.Add(KernelCommand.Create());
+root.Subcommands.Add(ServeCommand.Create());
 root.Subcommands.Add(MakeDataCommand.Create());
 root.Subcommands.Add(InfoCommand.Create());
 

@@ -16,6 +16,9 @@ public interface INotebookHost
 /// <summary>One shown output.</summary>
 public interface INotebookOutput
 {
+    /// <summary>Whether what is shown can be replaced; otherwise <see cref="Update"/> does nothing, and the end of something live is shown anew.</summary>
+    bool CanUpdate => true;
+
     /// <summary>Replaces what is shown.</summary>
     /// <param name="bundle">As in <see cref="INotebookHost.Display"/>.</param>
     void Update(IReadOnlyDictionary<string, string> bundle);

@@ -7,6 +7,12 @@ if (args is ["evidence", ..])
     return;
 }
 
+if (args is ["soak", ..])
+{
+    await Soak.RunAsync(args[1..]);
+    return;
+}
+
 var options = Options.Parse(args);
 set_num_threads(options.Threads);
 var work = Directory.CreateDirectory(Path.Combine(Environment.CurrentDirectory, "artifacts", $"benchmark-{Environment.ProcessId}")).FullName;

@@ -101,14 +101,14 @@ internal sealed class Report(Options options, Peer? peer)
 
     private static double Round(double value) => Math.Round(value, 1);
 
-    private static string Cpu { get; } = File.Exists("/proc/cpuinfo")
+    internal static string Cpu { get; } = File.Exists("/proc/cpuinfo")
         ? File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown"
         : System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture.ToString();
 
     /// <summary>Running processes, averaged over the last minute (this benchmark's own included).</summary>
     private static double? Load() => File.Exists("/proc/loadavg") ? double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture) : null;
 
-    private static string Commit { get; } = Git("rev-parse --short HEAD") + (Git("status --porcelain --untracked-files=no src tests/Benchmarks").Length > 0 ? "+" : "");
+    internal static string Commit { get; } = Git("rev-parse --short HEAD") + (Git("status --porcelain --untracked-files=no src tests/Benchmarks").Length > 0 ? "+" : "");
 
     private static string Git(string arguments)
     {

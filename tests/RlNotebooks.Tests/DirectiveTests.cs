@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using RlNotebooks.Documents;
+using RlNotebooks.Engine.Directives;
 using RlNotebooks.Engine.Packages;
 
 namespace RlNotebooks.Tests;
@@ -75,6 +76,33 @@ public sealed class DirectiveTests : IDisposable
     }
 
     [Fact]
+    public async Task A_package_that_carries_an_extension_sets_the_notebook_up_once()
+    {
+        PackNative(Path.Combine(work.Folder, "feed"), "Rl.Test.Extended", "1.0.0", "#!meta\n{}\n\n#!markdown\n# Hello\n\n#!csharp\nusing RlTest;\nvar setUps = 1;\n");
+        var report = await work.RunAsync("#i \"nuget: feed\"\n#r \"nuget: Rl.Test.Extended, 1.0.0\"\nnameof(Native) + setUps++", "#r \"nuget: Rl.Test.Extended\"\nsetUps");
+        Assert.Null(report.Failure);
+        Assert.Equal(("Native1", "2"), (work.Text(0), work.Text(1)));
+    }
+
+    [Theory]
+    [InlineData("#!csharp\nvar a = 40;\n#!markdown\nvar a = 1;\n#!csharp\nvar b = a + 2;\n", null)]
+    [InlineData("var a = 40;\nvar b = 42;", null)]
+    [InlineData("#!csharp\nvar b = 42;\n#!fsharp\nlet a = 1\n", "x.dib: a cell is written in fsharp; this kernel runs C# only.")]
+    public async Task A_script_file_of_dotnet_interactive_can_be_imported(string file, string? error)
+    {
+        await File.WriteAllTextAsync(Path.Combine(work.Folder, "x.dib"), file);
+        var report = await work.RunAsync("#!import x.dib", "b");
+        if (error is null)
+        {
+            Assert.Equal("42", work.Text(1));
+        }
+        else
+        {
+            Assert.Contains(error, report.Failure!.Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task An_unknown_package_is_named_with_its_line()
     {
         Directory.CreateDirectory(Path.Combine(work.Folder, "feed"));
@@ -86,7 +114,7 @@ public sealed class DirectiveTests : IDisposable
     }
 
     // A package with one managed and one native library; the native one is the runtime's own under another name.
-    private static void PackNative(string feed, string id, string version)
+    private static void PackNative(string feed, string id, string version, string? setUp = null)
     {
         Directory.CreateDirectory(feed);
         var source = $$"""
@@ -106,6 +134,12 @@ public sealed class DirectiveTests : IDisposable
             using var assembly = new MemoryStream();
             Assert.True(compilation.Emit(assembly).Success);
             library.Write(assembly.ToArray());
+        }
+
+        if (setUp is not null)
+        {
+            using var file = new StreamWriter(package.CreateEntry(DibFile.ExtensionPath).Open());
+            file.Write(setUp);
         }
 
         var (prefix, extension) = OperatingSystem.IsWindows() ? ("", ".dll") : OperatingSystem.IsMacOS() ? ("lib", ".dylib") : ("lib", ".so");

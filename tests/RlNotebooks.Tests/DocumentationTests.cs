@@ -11,7 +11,7 @@ public partial class DocumentationTests
     // What the prose around a snippet has introduced.
     private const string Introduced = """
         InferenceModule inference = null!; IReadOnlyList<Problem> problems = null!; BaseEnvironment env = null!; RolloutManager rollouts = null!;
-        IRewardComputer rewards = null!; BackpropModule backprop = null!; GrpoAlgorithm grpo = null!; TrainingHistory history = null!;
+        IRewardComputer rewards = null!; BackpropModule backprop = null!; GrpoAlgorithm grpo = null!; TrainingHistory history = null!; RolloutBatch batch = null!; string server = null!;
         """;
 
     private static readonly string[] Usings =

@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp.Scripting;
 using Microsoft.CodeAnalysis.Scripting;
+using RlNotebooks.Serving;
 
 namespace RlNotebooks.Tests;
 
@@ -11,6 +12,7 @@ public partial class RoomPageTests
 {
     // What the prose around a snippet has introduced.
     private const string Introduced = """
+        var server = "{server}";
         var inference = await InferenceModule.FromPretrainedAsync(@"{model}");
         IReadOnlyList<Problem> problems = Arithmetic.Additions(10, 20, seed: 1);
         BaseEnvironment env = new SimpleTextEnvironment(inference, problems, sampling: new SamplingOptions { MaxNewTokens = 8 });
@@ -44,12 +46,14 @@ public partial class RoomPageTests
         var options = ScriptOptions.Default.WithReferences(references).WithImports(Usings);
         var snippets = Snippet().Matches(File.ReadAllText(Repository.Path("src", "RlPrimitives", room, "README.md"))).Select(m => m.Groups[1].Value).ToArray();
         Assert.NotEmpty(snippets);
+        var model = Repository.Path("data", "models", "tiny-calc");
+        await using var server = snippets.Any(s => s.Contains("[server]", StringComparison.Ordinal)) ? await GenerationServer.StartAsync(new ServerOptions(model) { Port = 0, AllowWeightUpdates = true }) : null;
         var before = Environment.CurrentDirectory;
         var folder = Directory.CreateTempSubdirectory("rlnotebooks-page-");
         try
         {
             Environment.CurrentDirectory = folder.FullName;
-            var state = await CSharpScript.RunAsync(Introduced.Replace("{model}", Repository.Path("data", "models", "tiny-calc"), StringComparison.Ordinal), options);
+            var state = await CSharpScript.RunAsync(Introduced.Replace("{model}", model, StringComparison.Ordinal).Replace("{server}", $"{server?.Address}", StringComparison.Ordinal), options);
             foreach (var code in snippets)
             {
                 state = await state.ContinueWithAsync(code, options); // what a snippet throws fails the test

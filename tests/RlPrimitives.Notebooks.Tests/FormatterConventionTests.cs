@@ -47,6 +47,15 @@ public class FormatterConventionTests
     }
 
     [Fact]
+    public void A_view_of_a_trajectory_is_html_and_text()
+    {
+        var bundle = Bundle(Show.Trajectory(Histories.Trajectory("2"), new Characters()));
+
+        Assert.Equal(["text/html", "text/plain"], bundle.Keys);
+        Assert.StartsWith("<form", bundle["text/html"], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Html_handed_to_another_kernel_stays_html() =>
         Assert.Equal("<b>x</b>", Bundle(new Live.HtmlView(new Dictionary<string, string> { ["text/html"] = "<b>x</b>", ["text/plain"] = "x" }))["text/html"]);
 }

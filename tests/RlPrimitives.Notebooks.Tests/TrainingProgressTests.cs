@@ -1,3 +1,4 @@
+using RlPrimitives.Algorithms;
 using RlPrimitives.Notebooks.Live;
 
 namespace RlPrimitives.Notebooks.Tests;
@@ -13,6 +14,8 @@ public class TrainingProgressTests
         public int Completed { get; private set; }
 
         public string Last => Shown[^1]["text/plain"];
+
+        public bool CanUpdate { get; set; } = true;
 
         public INotebookOutput Display(IReadOnlyDictionary<string, string> bundle)
         {
@@ -87,6 +90,56 @@ public class TrainingProgressTests
         Report(2, 11);
 
         Assert.EndsWith("ETA 00:45", host.Last, StringComparison.Ordinal); // 10 s for 2 steps, 9 to go.
+    }
+
+    [Fact]
+    public void Alarms_are_in_the_panel_with_their_remedy_and_how_often_and_in_the_line_by_name()
+    {
+        var alarm = new Alarm("no signal", "100 % of <b>groups</b>", "take other problems");
+        Progress.Report(Histories.Step(1, 3, [1]) with { Alarms = [alarm] });
+        time.Advance(TimeSpan.FromSeconds(1));
+        Progress.Report(Histories.Step(2, 3, [1]) with { Alarms = [alarm with { Message = "99 %" }] });
+        Assert.EndsWith("! no signal", host.Last, StringComparison.Ordinal);
+        time.Advance(TimeSpan.FromSeconds(1));
+        Progress.Report(Histories.Step(3, 3, [1]));
+        Assert.DoesNotContain("no signal", host.Last, StringComparison.Ordinal);
+        Assert.Contains("100 % of &lt;b&gt;groups&lt;/b&gt;", host.Shown[0]["text/html"], StringComparison.Ordinal);
+        Assert.Contains("<b>no signal</b> on 2 steps: 99 %. <i>take other problems</i>", host.Shown[^1]["text/html"], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Where_nothing_shown_can_be_replaced_the_end_is_shown_anew()
+    {
+        host.CanUpdate = false;
+        Report(1, 3);
+        time.Advance(TimeSpan.FromSeconds(1));
+        Report(2, 3);
+        time.Advance(TimeSpan.FromSeconds(1));
+        Report(3, 3);
+        Assert.Equal((2, 1), (host.Displays, host.Completed));
+        Assert.Contains("done in 00:05", host.Shown[^1]["text/html"], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_terminal_has_a_bar_in_one_line_that_does_not_wrap_and_a_log_has_plain_lines()
+    {
+        var (terminal, log) = (new StringWriter { NewLine = "\n" }, new StringWriter { NewLine = "\n" });
+        foreach (var (writer, isTerminal) in new[] { (terminal, true), (log, false) })
+        {
+            var progress = new TrainingProgress(new ConsoleHost(writer, isTerminal, width: 60), time);
+            progress.Report(Histories.Step(1, 4, [1]));
+            time.Advance(TimeSpan.FromSeconds(11));
+            progress.Report(Histories.Step(2, 4, [1]));
+            progress.Report(Histories.Step(4, 4, [1]));
+        }
+
+        var states = terminal.ToString().TrimEnd('\n').Split('\r');
+        Assert.Equal(3, states.Length);
+        Assert.All(states, s => Assert.InRange(s.Length, 1, 59));
+        Assert.StartsWith("━━━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌ iteration 1/4  reward 1", states[0], StringComparison.Ordinal);
+        Assert.StartsWith("━━━━━━━━━━━━━━━━━━━━ iteration 4/4", states[2], StringComparison.Ordinal);
+        Assert.Equal(["iteration 1/4", "iteration 2/4", "iteration 4/4"], log.ToString().TrimEnd('\n').Split('\n').Select(l => l[..13]));
+        Assert.DoesNotContain("━", log.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]

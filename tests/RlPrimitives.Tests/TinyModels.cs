@@ -55,6 +55,9 @@ internal static class TinyModels
                 FeedForwardWidth = 4,
                 ContextLength = width,
                 EosTokenIds = [256],
+                QueryKeyValueBias = true, // what every GPT-2 has: the model can be saved
+                AttentionOutputBias = true,
+                FeedForwardBias = true,
             },
             seed: 1);
         using var scope = NewDisposeScope();

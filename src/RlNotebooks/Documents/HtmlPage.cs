@@ -62,7 +62,7 @@ public static class HtmlPage
         }
 
         var count = cell.Json["execution_count"]?.ToString() ?? " ";
-        body.Append("<section class=\"code\"><div class=\"count\">[").Append(count).Append("]</div><pre class=\"source\"><code>")
+        body.Append("<section class=\"code\"><div class=\"count\">[").Append(WebUtility.HtmlEncode(count)).Append("]</div><pre class=\"source\"><code>")
             .Append(CodeHtml.Of(cell.Source.TrimEnd())).Append("</code></pre></section>\n");
         foreach (var output in cell.Outputs)
         {

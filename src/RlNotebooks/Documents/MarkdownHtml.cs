@@ -55,7 +55,14 @@ internal sealed partial class MarkdownHtml(string folder)
             return url;
         }
 
-        var path = Path.GetFullPath(Uri.UnescapeDataString(url), folder);
+        var name = Uri.UnescapeDataString(url);
+        var inside = Path.GetFullPath(folder) + Path.DirectorySeparatorChar;
+        var path = name.Contains('\0', StringComparison.Ordinal) ? "" : Path.GetFullPath(name, inside);
+        if (!path.StartsWith(inside, StringComparison.Ordinal))
+        {
+            return ""; // a file that the page has no business with
+        }
+
         var mime = Path.GetExtension(path).ToLowerInvariant() switch
         {
             ".png" => "image/png",

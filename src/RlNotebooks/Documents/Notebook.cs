@@ -17,7 +17,7 @@ public sealed class Notebook
     public IReadOnlyList<NotebookCell> Cells => [.. cells.Select(c => new NotebookCell((JsonObject)c!))];
 
     /// <summary>Whether the format's version knows cell ids (4.5).</summary>
-    public bool HasCellIds => root["nbformat_minor"]?.GetValue<int>() >= 5;
+    public bool HasCellIds => root["nbformat_minor"] is JsonValue minor && minor.TryGetValue<int>(out var number) && number >= 5;
 
     /// <summary>An empty notebook with the metadata that Jupyter and the VS Code extensions open well.</summary>
     public static Notebook Create() => Parse("""
@@ -61,6 +61,11 @@ public sealed class Notebook
             throw new NotebookException($"{name}: not valid JSON, {e.Message} Restore the file, or look there for a merge conflict.");
         }
 
+        if (!HasValidTexts(node))
+        {
+            throw new NotebookException($"{name}: a text in it holds half of a surrogate pair. Open and save it in a notebook editor.");
+        }
+
         if (node is not JsonObject root || root["nbformat"] is not JsonValue version || !version.TryGetValue<int>(out var major))
         {
             throw new NotebookException($"{name}: valid JSON, but not a notebook (no \"nbformat\" number). Give an .ipynb file.");
@@ -74,6 +79,14 @@ public sealed class Notebook
         if (root["cells"] is not JsonArray cells || cells.Any(c => c is not JsonObject o || o["cell_type"] is not JsonValue || o["source"] is null))
         {
             throw new NotebookException($"{name}: a notebook whose \"cells\" is not a list of cells with \"cell_type\" and \"source\". Open and save it in a notebook editor.");
+        }
+
+        for (var i = 0; i < cells.Count; i++)
+        {
+            if (NotebookShape.Fault((JsonObject)cells[i]!) is { } fault)
+            {
+                throw new NotebookException($"{name}: cell {i + 1} {fault}. Open and save it in a notebook editor.");
+            }
         }
 
         var notebook = new Notebook(root, cells);
@@ -122,6 +135,20 @@ public sealed class Notebook
         var temporary = $"{path}.{Environment.ProcessId}.tmp";
         File.WriteAllText(temporary, ToJson());
         File.Move(temporary, path, overwrite: true);
+    }
+
+    // JSON can escape what no text can hold; it would be noticed anywhere later.
+    private static bool HasValidTexts(JsonNode? node)
+    {
+        try
+        {
+            _ = node?.ToJsonString(new JsonSerializerOptions { MaxDepth = 1024 });
+            return true;
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
     }
 
     private void AddMissingIds()

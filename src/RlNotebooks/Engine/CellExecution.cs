@@ -14,6 +14,7 @@ internal sealed class CellExecution(ScriptChain script, SessionPackages packages
     public (bool HasValue, object? Value, Exception? Error) Run(CellCode cell, CellContext context, CancellationToken cancellation)
     {
         var clock = Stopwatch.StartNew();
+        CellInterruption.Token = cancellation;
         var (result, isTimed) = Run(cell.Name, cell.Code, 0, cancellation);
         if (isTimed)
         {
@@ -26,8 +27,18 @@ internal sealed class CellExecution(ScriptChain script, SessionPackages packages
     private ((bool HasValue, object? Value, Exception? Error) Result, bool IsTimed) Run(string name, string code, int depth, CancellationToken cancellation)
     {
         var text = CellText.Of(code);
-        var references = packages.Add(text, cancellation);
+        var (references, extensions) = packages.Add(text, cancellation);
         (bool, object?, Exception? Error) result = default;
+        foreach (var (extension, setUp) in extensions)
+        {
+            result = script.Run(extension, setUp, references, cancellation);
+            references = [];
+            if (result.Error is not null)
+            {
+                return (result, text.IsTimed);
+            }
+        }
+
         foreach (var part in text.Parts)
         {
             if (part is CodePart own)

@@ -32,6 +32,8 @@ internal sealed class DotNetInteractiveHost : INotebookHost
     {
         private readonly MethodInfo? update = shown.GetType().GetMethod("Update", [typeof(object)]);
 
+        public bool CanUpdate => update is not null;
+
         public void Update(IReadOnlyDictionary<string, string> bundle) => update?.Invoke(shown, [new HtmlView(bundle)]);
     }
 }

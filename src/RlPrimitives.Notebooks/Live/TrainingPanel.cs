@@ -11,18 +11,27 @@ namespace RlPrimitives.Notebooks.Live;
 /// <param name="Step">The newest step.</param>
 /// <param name="Rewards">Mean reward of every step so far.</param>
 /// <param name="Elapsed">Since the run began.</param>
-internal sealed record TrainingPanel(TrainStep Step, IReadOnlyList<double> Rewards, TimeSpan Elapsed)
+/// <param name="Alarms">Every alarm so far by name: the newest, and on how many steps.</param>
+internal sealed record TrainingPanel(TrainStep Step, IReadOnlyList<double> Rewards, TimeSpan Elapsed, IReadOnlyDictionary<string, (Alarm Newest, int Steps)> Alarms)
 {
-    private const int SparkWidth = 200, SparkHeight = 36;
+    private const int SparkWidth = 200, SparkHeight = 36, BarWidth = 20;
 
     public bool IsFinal => Step.Iteration >= Step.Iterations;
 
     /// <summary>Time left at the pace so far.</summary>
     public TimeSpan Remaining => Elapsed / Rewards.Count * Math.Max(0, Step.Iterations - Step.Iteration);
 
-    public IReadOnlyDictionary<string, string> ToBundle() => new Dictionary<string, string> { [MimeTypes.Html] = Html(), [MimeTypes.Plain] = Plain() };
+    private double Share => Math.Clamp((double)Step.Iteration / Math.Max(1, Step.Iterations), 0, 1);
 
-    private string Plain() => string.Join("  ", Parts().Prepend(FormattableString.Invariant($"iteration {Step.Iteration}/{Step.Iterations}")));
+    /// <param name="hasBar">Whether the line of text has a bar, as a terminal's has.</param>
+    public IReadOnlyDictionary<string, string> ToBundle(bool hasBar = false) => new Dictionary<string, string> { [MimeTypes.Html] = Html(), [MimeTypes.Plain] = Plain(hasBar) };
+
+    private string Plain(bool hasBar)
+    {
+        var done = (int)Math.Round(Share * BarWidth);
+        var bar = hasBar ? $"{new string('━', done)}{new string('╌', BarWidth - done)} " : "";
+        return bar + string.Join("  ", Parts().Prepend(FormattableString.Invariant($"iteration {Step.Iteration}/{Step.Iterations}")));
+    }
 
     private IEnumerable<string> Parts() =>
     [
@@ -31,11 +40,12 @@ internal sealed record TrainingPanel(TrainStep Step, IReadOnlyList<double> Rewar
         .. double.IsNaN(Step.Update.Kl) ? Array.Empty<string>() : ["kl " + Short(Step.Update.Kl)],
         Short(Step.Rollouts.TokensPerSecond) + " tok/s",
         IsFinal ? "in " + Clock(Elapsed) : "ETA " + Clock(Remaining),
+        .. Step.Alarms.Select(a => "! " + a.Name),
     ];
 
     private string Html()
     {
-        var share = Math.Clamp(100.0 * Step.Iteration / Math.Max(1, Step.Iterations), 0, 100);
+        var share = 100 * Share;
         var colour = IsFinal ? Palette.Green : Palette.Blue;
         return FormattableString.Invariant($"""
             <div style="font-family:sans-serif;font-size:13px;max-width:860px">
@@ -43,9 +53,12 @@ internal sealed record TrainingPanel(TrainStep Step, IReadOnlyList<double> Rewar
             <div style="flex:1;height:8px;border-radius:4px;background:rgba(128,128,128,0.25)"><div style="width:{share:0.#}%;height:8px;border-radius:4px;background:{colour}"></div></div>
             <span>{(IsFinal ? $"done in {Clock(Elapsed)}" : $"{Clock(Elapsed)} so far, {Clock(Remaining)} left")}</span></div>
             <div style="display:flex;gap:1em;align-items:center;margin-top:4px">{Sparkline()}<span>{string.Join(" &nbsp; ", Numbers().Select(n => $"{WebUtility.HtmlEncode(n.Name)}&nbsp;<b>{WebUtility.HtmlEncode(n.Value)}</b>"))}</span></div>
-            </div>
+            {string.Concat(Alarms.Select(a => Line(a.Value.Newest, a.Value.Steps)))}</div>
             """);
     }
+
+    private static string Line(Alarm alarm, int steps) => FormattableString.Invariant(
+        $"<div style=\"margin-top:4px;color:{Palette.Vermillion}\"><b>{WebUtility.HtmlEncode(alarm.Name)}</b> on {steps} step{(steps == 1 ? "" : "s")}: {WebUtility.HtmlEncode(alarm.Message)}. <i>{WebUtility.HtmlEncode(alarm.Remedy)}</i></div>\n");
 
     private IEnumerable<(string Name, string Value)> Numbers()
     {

@@ -10,6 +10,7 @@ internal sealed class TrainingProgress(INotebookHost host, TimeProvider time) : 
 {
     private readonly Lock gate = new();
     private readonly List<double> rewards = [];
+    private readonly Dictionary<string, (Alarm Newest, int Steps)> alarms = [];
     private INotebookOutput? output;
     private ITimer? timer;
     private TrainStep? newest;
@@ -30,6 +31,11 @@ internal sealed class TrainingProgress(INotebookHost host, TimeProvider time) : 
 
             newest = value;
             rewards.Add(value.RewardMean);
+            foreach (var alarm in value.Alarms)
+            {
+                alarms[alarm.Name] = (alarm, alarms.GetValueOrDefault(alarm.Name).Steps + 1);
+            }
+
             var passed = time.GetElapsedTime(shownAt);
             if (output is null || value.Iteration >= value.Iterations || passed >= host.UpdateInterval)
             {
@@ -50,6 +56,7 @@ internal sealed class TrainingProgress(INotebookHost host, TimeProvider time) : 
         timer?.Dispose();
         (timer, held, output) = (null, false, null);
         rewards.Clear();
+        alarms.Clear();
         startedAt = time.GetTimestamp();
         firstStep = TimeSpan.FromSeconds(Math.Max(0, first.Rollouts.Seconds) + Math.Max(0, first.UpdateSeconds));
     }
@@ -69,10 +76,11 @@ internal sealed class TrainingProgress(INotebookHost host, TimeProvider time) : 
     {
         held = false;
         shownAt = time.GetTimestamp();
-        var panel = new TrainingPanel(newest!, rewards, firstStep + time.GetElapsedTime(startedAt));
-        var bundle = panel.ToBundle();
-        if (output is null)
+        var panel = new TrainingPanel(newest!, rewards, firstStep + time.GetElapsedTime(startedAt), alarms);
+        var bundle = panel.ToBundle(hasBar: host is ConsoleHost { IsTerminal: true });
+        if (output is null || (panel.IsFinal && !output.CanUpdate))
         {
+            // Where what is shown stays as it is, the end is shown beside the beginning.
             output = host.Display(bundle);
         }
         else

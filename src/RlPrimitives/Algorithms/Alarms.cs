@@ -67,6 +67,12 @@ internal sealed class AlarmBell(AlarmThresholds thresholds)
                 "take problems of middling difficulty, a larger group, a finer reward, or AlgorithmConfig.DynamicSampling");
         }
 
+        if (step.Rewards.Length == 0 && step.Rollouts.Trajectories > step.Rollouts.Failed)
+        {
+            Add("no rewards", $"none of the {step.Rollouts.Trajectories} trajectories has a reward: every objective abstained, and nothing was learned",
+                "read RewardBatch.Failures and the objectives: do they expect an answer that the problems do not have");
+        }
+
         if (step.Rollouts.TruncatedFraction > thresholds.Truncated)
         {
             Add("truncation", $"{step.Rollouts.TruncatedFraction:P0} of the trajectories were ended by a limit",

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using RlPrimitives.Rollouts;
 using RlPrimitives.Tracking;
 
 namespace RlPrimitives.Algorithms;
@@ -7,6 +8,7 @@ namespace RlPrimitives.Algorithms;
 public abstract class Algorithm
 {
     private readonly List<TrainStep> recorded = [];
+    private readonly OneAtATime oneAtATime = new();
     private CheckpointKeeper? keeper;
 
     /// <summary>Name for records and chart titles.</summary>
@@ -29,26 +31,42 @@ public abstract class Algorithm
 
     /// <summary>Trains, one record an iteration. Leaving the loop leaves the model as it is after the last record.</summary>
     /// <param name="iterations">How many.</param>
-    /// <param name="cancellationToken">Ends the training at the next safe point.</param>
+    /// <param name="cancellationToken">Ends the training at the next safe point; so does interrupting the notebook cell that it runs in.</param>
+    /// <exception cref="InvalidOperationException">Another training of this algorithm is under way.</exception>
     public async IAsyncEnumerable<TrainStep> StepsAsync(int iterations, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(iterations, 1);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Interruption.Token);
+        var turn = await oneAtATime.EnterAsync(stop.Token).ConfigureAwait(false);
         var last = IterationsDone + iterations;
         var log = Setup?.Log ?? RunLog.None;
-        log.Begin(Name, IterationsDone, iterations);
         try
         {
+            if (turn.Replaces)
+            {
+                await log.EndAsync(isCancelled: true).ConfigureAwait(false);
+            }
+
+            log.Begin(Name, IterationsDone, iterations);
             while (IterationsDone < last)
             {
-                cancellationToken.ThrowIfCancellationRequested();
-                yield return await log.WatchAsync(() => NextAsync(last, cancellationToken)).ConfigureAwait(false);
+                stop.Token.ThrowIfCancellationRequested();
+                var step = await log.WatchAsync(() => NextAsync(last, stop.Token)).ConfigureAwait(false);
+                turn.IsHandedOver = true;
+                yield return step;
+                turn.IsHandedOver = false;
             }
 
             log.Complete();
         }
         finally
         {
-            await log.EndAsync(cancellationToken.IsCancellationRequested).ConfigureAwait(false);
+            if (turn.IsCurrent)
+            {
+                await log.EndAsync(stop.IsCancellationRequested).ConfigureAwait(false);
+            }
+
+            turn.Leave();
         }
     }
 

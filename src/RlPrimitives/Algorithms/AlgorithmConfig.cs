@@ -55,6 +55,9 @@ public sealed partial record AlgorithmConfig
         init => field = value >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(KeepLast), value, "KeepLast must be at least 1.");
     } = 2;
 
+    /// <summary>How new weights get to a sampler that has a copy of its own (<see cref="RlPrimitives.Inference.VllmBackend"/>); null where it generates with the trained model itself.</summary>
+    public WeightSync? WeightSync { get; init; }
+
     /// <summary>When a step carries a warning.</summary>
     public AlarmThresholds Alarms { get; init; } = new();
 

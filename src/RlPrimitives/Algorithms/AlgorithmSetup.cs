@@ -56,10 +56,7 @@ internal sealed record AlgorithmSetup(
             throw new ArgumentException($"BatchSize {config.BatchSize} must be a multiple of RolloutConfig.GroupSize {groupSize}.", nameof(given));
         }
 
-        if (!ReferenceEquals(environment.Inference.Model, backprop.Model))
-        {
-            throw new ArgumentException("The environment asks another model than the one that is trained: give both the same.", nameof(backprop));
-        }
+        var sender = WeightSender.Of(environment, backprop, config.WeightSync);
 
         if (Difference(environment, rollouts.Environment) is { } difference)
         {
@@ -90,8 +87,8 @@ internal sealed record AlgorithmSetup(
 
         var log = RunLog.Of(config, advantages, update, environment, rollouts, backprop);
         return new AlgorithmSetup(
-            new ExperiencePhase(environment, rollouts, rewards, backprop, config, update), advantages, update,
-            new StepRecorder(config, config.Evaluation is null ? null : new Evaluator(environment, rollouts.Config, rewards, config.Evaluation), log),
+            new ExperiencePhase(environment, rollouts, rewards, backprop, config, update, sender), advantages, update,
+            new StepRecorder(config, config.Evaluation is null ? null : new Evaluator(environment, rollouts.Config, rewards, config.Evaluation, sender), log),
             environment, rollouts, backprop, config, log);
     }
 

@@ -6,7 +6,7 @@ using RlPrimitives.Rollouts;
 namespace RlPrimitives.Algorithms;
 
 /// <summary>Measures the trained model on held-out problems, within the limits of the training's rollouts.</summary>
-internal sealed class Evaluator(BaseEnvironment environment, RolloutConfig limits, IRewardComputer rewards, EvaluationPlan plan)
+internal sealed class Evaluator(BaseEnvironment environment, RolloutConfig limits, IRewardComputer rewards, EvaluationPlan plan, WeightSender? sender)
 {
     private readonly BaseEnvironment asked = environment.WithSampling(
         plan.Sampling ?? (plan.Samples == 1 ? environment.Sampling with { Temperature = 0 } : environment.Sampling));
@@ -14,6 +14,8 @@ internal sealed class Evaluator(BaseEnvironment environment, RolloutConfig limit
     public async Task<EvaluationResult> EvaluateAsync(CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();
+        await (sender?.EnsureAsync(cancellationToken) ?? Task.CompletedTask).ConfigureAwait(false);
+
         // A manager of its own: every evaluation draws the same random numbers, and the training's stay as they are.
         var manager = new RolloutManager(asked, limits with { GroupSize = plan.Samples, Seed = 0 });
         var collected = await manager.CollectAsync(plan.Problems, cancellationToken: cancellationToken).ConfigureAwait(false);

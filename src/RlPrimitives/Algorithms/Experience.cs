@@ -13,6 +13,9 @@ namespace RlPrimitives.Algorithms;
 /// <param name="Rounds">Collections that it took.</param>
 internal sealed record Experience(RolloutBatch Rollouts, RewardBatch Scores, int[] Used, TrainingRow[][] Rows, double ZeroVarianceFraction, int Rounds)
 {
+    /// <summary>How the sampler got its weights; null where they are the trained ones.</summary>
+    public WeightSyncReport? Sync { get; init; }
+
     /// <summary>All sequences, one after the other.</summary>
     public TrainingRow[] AllRows => [.. Rows.SelectMany(r => r)];
 

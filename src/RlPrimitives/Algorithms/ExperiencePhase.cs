@@ -7,10 +7,17 @@ namespace RlPrimitives.Algorithms;
 
 /// <summary>The first half of an iteration, the same for every algorithm: collect, score after collection, then add what the update compares with.</summary>
 internal sealed class ExperiencePhase(
-    BaseEnvironment environment, RolloutManager rollouts, IRewardComputer rewards, BackpropModule backprop, AlgorithmConfig config, UpdateConfig update)
+    BaseEnvironment environment, RolloutManager rollouts, IRewardComputer rewards, BackpropModule backprop, AlgorithmConfig config, UpdateConfig update, WeightSender? sender)
 {
     /// <summary>Collects and scores a batch; again where groups without variance are to be replaced.</summary>
     public async Task<Experience> CollectAsync(CancellationToken cancellationToken)
+    {
+        // The sampler generates with the weights that are trained, or with a copy that is made the same first.
+        var sync = sender is null ? null : await sender.EnsureAsync(cancellationToken).ConfigureAwait(false);
+        return (await CollectWithAsync(cancellationToken).ConfigureAwait(false)) with { Sync = sync };
+    }
+
+    private async Task<Experience> CollectWithAsync(CancellationToken cancellationToken)
     {
         if (config.DynamicSampling is not { } dynamic)
         {
@@ -78,6 +85,7 @@ internal sealed class ExperiencePhase(
     {
         var batch = await rollouts.CollectAsync(count, cancellationToken: cancellationToken).ConfigureAwait(false);
         var scored = await rewards.ComputeRewardsAsync(batch.Trajectories, config.Rewards, cancellationToken).ConfigureAwait(false);
+        scored.CheckFor(batch.Trajectories, rewards.GetType().Name);
         var totals = new float?[scored.Totals.Length];
         for (var i = 0; i < totals.Length; i++)
         {

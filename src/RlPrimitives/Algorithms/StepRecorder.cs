@@ -38,6 +38,7 @@ internal sealed class StepRecorder(AlgorithmConfig config, Evaluator? evaluator,
             Hypervolume = experience.Scores.Hypervolume,
             GroupHypervolume = experience.Scores.GroupHypervolume,
             SamplingRounds = experience.Rounds,
+            Sync = experience.Sync,
             UpdateTokensPerSecond = seconds > 0 ? update.TrainedTokens / seconds : 0,
         };
         step = step with { Alarms = bell.Of(step) };

@@ -53,6 +53,9 @@ public sealed record TrainStep(
     /// <summary>Trained tokens per second of the update, epochs counted.</summary>
     public double UpdateTokensPerSecond { get; init; }
 
+    /// <summary>How the weights that this step's rollouts were sampled with got to the sampler; null where it has the trainer's own.</summary>
+    public WeightSyncReport? Sync { get; init; }
+
     /// <summary>Held-out evaluation after this step; null where none was due.</summary>
     public EvaluationResult? Evaluation { get; init; }
 

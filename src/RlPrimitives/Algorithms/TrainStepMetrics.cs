@@ -27,6 +27,14 @@ public static class TrainStepMetrics
 
         AddUpdate(step);
         AddRollouts(step);
+        if (step.Sync is { } sync)
+        {
+            Add("sync/version", sync.Version);
+            Add("sync/seconds", sync.Seconds);
+            Add("sync/probe_difference_mean", sync.MeanDifference);
+            Add("sync/probe_difference_max", sync.MaxDifference);
+        }
+
         if (step.Evaluation is { } evaluation)
         {
             Add("evaluation/average", evaluation.Average.Value);
@@ -89,6 +97,7 @@ public static class TrainStepMetrics
             Add("update/sampler_difference_max", update.SamplerDifference);
             Add("update/sampler_difference_mean", update.SamplerDifferenceMean);
             Add("update/sampler_weight_mean", update.SamplerWeightMean);
+            Add("update/sampler_outside", update.SamplerOutside);
             Add("update/explained_variance", update.ExplainedVariance);
             Add("update/tokens", update.Tokens);
             Add("update/trained_tokens", update.TrainedTokens);

@@ -103,9 +103,15 @@ public sealed class AdamW : IDisposable
         {
             var members = group.ToArray();
             var settings = members[0].Parameter.Group;
-            foreach (var (parameter, _) in members)
+            foreach (var counted in members.GroupBy(m => m.Parameter.StepsTaken + 1))
             {
-                parameter.Steps.add_(1);
+                // No scalar argument: the garbage collector may free TorchSharp's while the native call still reads it.
+                using var count = torch.tensor((float)counted.Key, device: counted.First().Parameter.Steps.device);
+                foreach (var (parameter, _) in counted)
+                {
+                    parameter.Steps.copy_(count);
+                    parameter.StepsTaken = counted.Key;
+                }
             }
 
             AtenOperators.FusedAdamW(
@@ -175,6 +181,7 @@ public sealed class AdamW : IDisposable
 
         foreach (var parameter in parameters)
         {
+            parameter.StepsTaken = (int)parameter.Steps.item<float>();
             parameter.Publish();
         }
     }

@@ -34,7 +34,7 @@ public sealed partial class BackpropModule
     {
         var logProbs = PolicyTerms.LogProbsOf(Model, batch);  // [M]
         var loss = logProbs.neg().mul(batch.Weights).sum();  // []
-        return new PolicyTerms(logProbs, logProbs, null, null, loss, null, loss);
+        return new PolicyTerms(logProbs, logProbs, null, null, null, loss, null, loss);
     }
 
     /// <summary>Gradients of all micro-batches, one step. The weights of the average span the whole step, so the split changes nothing.</summary>

@@ -33,6 +33,9 @@ public sealed partial class BackpropModule : IDisposable
             parameter.requires_grad_(true);
         }
 
+        // Gradient, two moments, and master weights where the model computes in half of their precision.
+        MemoryPlan.Check(
+            model.TrainableParameters.Sum(p => p.Parameter.numel()) * (model.Type == ScalarType.Float32 ? 12L : 14L), model.Device, "The optimizer's state", "train LoRA adapters (AddLora) instead of all weights");
         optimizer = TensorThread.RunOnce(() => new AdamW([new ParameterGroup(model.TrainableParameters)], config.Optimizer));
         if (config.Value is { } value)
         {
@@ -128,6 +131,11 @@ public sealed partial class BackpropModule : IDisposable
     public Task<UpdateStatistics> UpdateSupervisedAsync(IReadOnlyList<TrainingRow> rows, double? learningRate = null)
     {
         CheckRows(rows);
+        if (learningRate is { } asked && !(asked > 0 && double.IsFinite(asked)))
+        {
+            throw new ArgumentOutOfRangeException(nameof(learningRate), learningRate, "The learning rate must be finite and above 0.");
+        }
+
         return Model.Executor.RunAsync(() =>
         {
             var measured = new UpdateMeter();
@@ -273,7 +281,7 @@ public sealed partial class BackpropModule : IDisposable
 
         for (var i = 0; i < rows.Count; i++)
         {
-            rows[i].Check(i);
+            rows[i].Check(i, Model.Config.VocabularySize);
         }
     }
 }

@@ -33,6 +33,9 @@ internal sealed class OptimizedParameter : IDisposable
     /// <summary>Steps taken, [].</summary>
     public Tensor Steps { get; }
 
+    /// <summary>The same as a number.</summary>
+    public int StepsTaken { get; set; }
+
     /// <summary>The gradient that the next step uses; null for none.</summary>
     public Tensor? Gradient() => master is null ? parameter.grad : collectedGradient;
 

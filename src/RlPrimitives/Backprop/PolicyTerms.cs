@@ -9,11 +9,12 @@ namespace RlPrimitives.Backprop;
 /// <param name="Entropy">H at each place, nats, [M].</param>
 /// <param name="Kl">Estimate of the KL to the reference, [M]; null without one.</param>
 /// <param name="SamplerWeights">Weights of the sampler correction, [M]; null without one.</param>
+/// <param name="SamplerOutside">Weights that were out of bounds, their number, []; null without a correction.</param>
 /// <param name="PolicyLoss">Weighted sum of the policy loss, [].</param>
 /// <param name="ValueLoss">Weighted sum of the value loss before its coefficient, []; null without a value model.</param>
 /// <param name="Loss">All terms, [].</param>
 internal sealed record PolicyTerms(
-    Tensor LogProbs, Tensor Entropy, Tensor? Kl, Tensor? SamplerWeights, Tensor PolicyLoss, Tensor? ValueLoss, Tensor Loss)
+    Tensor LogProbs, Tensor Entropy, Tensor? Kl, Tensor? SamplerWeights, Tensor? SamplerOutside, Tensor PolicyLoss, Tensor? ValueLoss, Tensor Loss)
 {
     /// <summary>loss = Σ_t w_t·(policy_t·c_t + β·kl_t − c·H_t + c_v·value_t), to be minimised; w averages over the whole optimizer step, c corrects for the sampler.</summary>
     public static PolicyTerms Of(MicroBatch batch, CausalLM model, ValueModel? valueModel, UpdateConfig update, double klCoefficient)
@@ -22,7 +23,9 @@ internal sealed record PolicyTerms(
         var computed = TokenLogProbs.Compute(hidden, model.HeadWeight, batch.Targets, batch.Temperature);  // [2, M]
         var (logProbs, entropy) = (computed[0], computed[1]);  // [M], [M]
         var policy = update.Loss.PerToken(new PolicyTokens(logProbs, batch.OldLogProbs, batch.Advantages, batch.Lengths));  // [M]
-        var correction = update.SamplerCorrection?.Weights(batch.OldLogProbs, batch.SamplerLogProbs, batch.Lengths);  // [M]
+        var unbounded = update.SamplerCorrection?.Unbounded(batch.OldLogProbs, batch.SamplerLogProbs, batch.Lengths);  // [M]
+        var correction = unbounded is null ? null : update.SamplerCorrection!.Bounded(unbounded);  // [M]
+        var outside = unbounded is null ? null : update.SamplerCorrection!.IsOutside(unbounded).sum();  // []
         policy = correction is null ? policy : policy * correction;  // [M]
         var policyLoss = policy.mul(batch.Weights).sum();  // [] not dot: its last bits depend on where in memory the weights lie
         var loss = policyLoss;
@@ -49,7 +52,7 @@ internal sealed record PolicyTerms(
             loss = loss + (valueLoss * update.ValueCoefficient);  // []
         }
 
-        return new PolicyTerms(logProbs, entropy, kl, correction, policyLoss, valueLoss, loss);
+        return new PolicyTerms(logProbs, entropy, kl, correction, outside, policyLoss, valueLoss, loss);
     }
 
     /// <summary>Features where something is predicted, [M, D].</summary>

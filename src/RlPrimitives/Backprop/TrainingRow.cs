@@ -71,12 +71,18 @@ public sealed record TrainingRow(int[] Ids, int[] Trained, float[] OldLogProbs, 
 
     /// <summary>Checks what a native call would not survive.</summary>
     /// <param name="index">Its place in the batch, for the message.</param>
+    /// <param name="vocabulary">V of the model.</param>
     /// <exception cref="ArgumentException">Lengths or places do not fit.</exception>
-    internal void Check(int index)
+    internal void Check(int index, int vocabulary)
     {
-        if (!(Temperature > 0))
+        if (Array.FindIndex(Ids, id => (uint)id >= (uint)vocabulary) is >= 0 and var odd)
         {
-            throw new ArgumentException(FormattableString.Invariant($"Row {index} was sampled at temperature {Temperature}: greedy samples have no gradient, leave them out."));
+            throw new ArgumentException($"Row {index} holds token id {Ids[odd]} at place {odd}; the model's vocabulary is 0 … {vocabulary - 1}. Was it sampled by another model?");
+        }
+
+        if (!(Temperature > 0 && float.IsFinite(Temperature)))
+        {
+            throw new ArgumentException(FormattableString.Invariant($"Row {index} was sampled at temperature {Temperature}; it must be finite and above 0 (greedy samples have no gradient, leave them out)."));
         }
 
         var length = Trained.Length;

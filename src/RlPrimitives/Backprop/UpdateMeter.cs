@@ -9,7 +9,7 @@ internal sealed class UpdateMeter
 {
     private readonly double[] sums = new double[8];
     private double lossSum, policyLossSum, stepPolicyLoss, gradientNorm, valueGradientNorm = double.NaN;
-    private double ratioMax, samplerMax, samplerSum, stepPolicyKl;
+    private double ratioMax, samplerMax, samplerSum, samplerOutside, stepPolicyKl;
     private long tokens, samplerTokens, stepTokens;
     private bool hasReference, hasValues;
     private int steps;
@@ -52,6 +52,7 @@ internal sealed class UpdateMeter
             sampler.sum(),
             terms.Loss.detach(),
             terms.PolicyLoss.detach(),
+            terms.SamplerOutside?.to(ScalarType.Float32) ?? none,
         ]));
         for (var i = 0; i < sums.Length; i++)
         {
@@ -62,6 +63,7 @@ internal sealed class UpdateMeter
         hasValues |= terms.ValueLoss is not null;
         StepLoss += values[11];
         stepPolicyLoss += values[12];
+        samplerOutside += values[13];
         ratioMax = Math.Max(ratioMax, values[8]);
         stepPolicyKl += values[5];
         stepTokens += ratio.numel();
@@ -103,6 +105,7 @@ internal sealed class UpdateMeter
             RatioMax = tokens == 0 ? 1 : ratioMax,
             PolicyKl = sums[5] / divisor,
             SamplerWeightMean = tokens == 0 ? 1 : sums[6] / divisor,
+            SamplerOutside = samplerOutside / divisor,
             GradientNorm = gradientNorm,
             ValueGradientNorm = valueGradientNorm,
             LearningRate = learningRate,

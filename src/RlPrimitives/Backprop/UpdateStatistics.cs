@@ -60,6 +60,9 @@ public sealed record UpdateStatistics
     /// <summary>Mean weight of the sampler correction; 1 without one.</summary>
     public double SamplerWeightMean { get; init; } = 1;
 
+    /// <summary>Share of tokens whose weight of the sampler correction was out of bounds and was truncated or masked, in [0, 1]; 0 without one.</summary>
+    public double SamplerOutside { get; init; }
+
     /// <summary>Explained variance of the values at collection, at most 1; NaN without a value model.</summary>
     public double ExplainedVariance { get; init; } = double.NaN;
 

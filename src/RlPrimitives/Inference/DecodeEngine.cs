@@ -173,7 +173,7 @@ internal sealed class DecodeEngine : ITensorExecutor, IDisposable
                 Admit(admitted);
                 Decode();
             }
-            catch (Exception e) when (e is not OutOfMemoryException)
+            catch (Exception e) when (e is not OutOfMemoryException or InsufficientMemoryException)
             {
                 // A failure of the native side concerns every row of the step: each caller gets it, the engine lives on.
                 foreach (var row in active.Concat(admitted))

@@ -12,6 +12,12 @@ public sealed record GenerationRequest(int[] PromptIds, SamplingOptions Options,
 /// <param name="LogProb">Nats, of the distribution sampled from.</param>
 public readonly record struct GeneratedToken(int Id, float LogProb);
 
+/// <summary>What one more token makes of a response.</summary>
+/// <param name="Text">The text that is certain now and was not before; empty while a character or a stop string may be unfinished.</param>
+/// <param name="Token">The token.</param>
+/// <param name="Response">The whole response with the last token; null before.</param>
+public sealed record GenerationPiece(string Text, GeneratedToken Token, Generation? Response);
+
 /// <summary>One response.</summary>
 /// <param name="PromptIds">The ids answered to.</param>
 /// <param name="TokenIds">The sampled ids, a stop token included.</param>

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.AI;
+
 namespace RlPrimitives.Inference;
 
 /// <summary>Where tokens come from. Requests of any number of callers are batched by the backend.</summary>
@@ -11,6 +13,9 @@ public interface IInferenceBackend : IDisposable
 
     /// <summary>What it has computed so far; null where it does not say.</summary>
     BackendActivity? Activity => null;
+
+    /// <summary>Chat completions of the backend's own, by its own template; null where messages are put into a prompt here.</summary>
+    IChatClient? Chat => null;
 
     /// <summary>Generates one response to each request, all at once, in the order asked.</summary>
     /// <exception cref="ArgumentException">A prompt is empty, longer than the context, or holds an id outside the vocabulary.</exception>

@@ -6,7 +6,7 @@ using RlPrimitives.Models.Tokenizers;
 namespace RlPrimitives.Inference;
 
 /// <summary>A model one can ask: text or tokens in, sampled tokens with their log-probs out. Concurrent callers are batched.</summary>
-public sealed class InferenceModule : IDisposable
+public sealed partial class InferenceModule : IDisposable
 {
     private readonly CausalLM? model;
     private long calls;
@@ -40,6 +40,9 @@ public sealed class InferenceModule : IDisposable
     /// <summary>The local model, for training.</summary>
     /// <exception cref="InvalidOperationException">The backend is remote: it has no weights here.</exception>
     public CausalLM Model => model ?? throw new InvalidOperationException($"{Backend.GetType().Name} has no local model; load one with InferenceModule.FromPretrainedAsync.");
+
+    /// <summary>Whether there is a <see cref="Model"/> here; otherwise the weights are elsewhere.</summary>
+    public bool HasModel => model is not null;
 
     /// <summary>Loads a Hugging Face folder: configuration, weights, tokenizer.</summary>
     /// <param name="folder">The folder.</param>
@@ -93,68 +96,65 @@ public sealed class InferenceModule : IDisposable
     public async IAsyncEnumerable<string> StreamAsync(
         string prompt, SamplingOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        options ??= new SamplingOptions();
+        var request = new GenerationRequest(Tokenizer.Encode(prompt, addSpecialTokens: true), options ?? new SamplingOptions(), NextStream());
+        await foreach (var piece in StreamAsync(request, cancellationToken).ConfigureAwait(false))
+        {
+            if (piece.Text.Length > 0)
+            {
+                yield return piece.Text;
+            }
+        }
+    }
+
+    /// <summary>The response to a request, token by token as it is sampled, with the text that each makes certain. Leaving the loop ends the generation.</summary>
+    /// <param name="request">Prompt, sampling and random stream.</param>
+    /// <param name="cancellationToken">Ends the generation.</param>
+    /// <returns>One piece for each token; the last holds the whole response.</returns>
+    public async IAsyncEnumerable<GenerationPiece> StreamAsync(GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(request);
         using var left = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var tokens = Channel.CreateUnbounded<GeneratedToken>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
-        var request = new GenerationRequest(Tokenizer.Encode(prompt, addSpecialTokens: true), options, NextStream(), t => tokens.Writer.TryWrite(t));
-        var generation = Complete();
+        var generation = CompleteAsync();
         try
         {
-            var decoder = Tokenizer.CreateStreamingDecoder();
-            var shown = 0;
-            // What might be the beginning of a stop string is held back until it is known not to be one.
-            var hold = options.StopStrings.IsDefaultOrEmpty ? 0 : options.StopStrings.Max(s => s.Length) - 1;
-            var pending = "";
-            // So is the newest token: only the backend knows whether it is a stop token, which is not part of the text.
+            var text = new PieceText(Tokenizer.CreateStreamingDecoder(), request.Options.StopStrings);
+            // The newest token is held back: only the backend knows whether it is a stop token, which is not part of the text.
             GeneratedToken? newest = null;
             await foreach (var token in tokens.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
             {
-                var arrived = newest;
+                if (newest is { } known)
+                {
+                    yield return new GenerationPiece(text.Append(known.Id), known, null);
+                }
+
                 newest = token;
-                if (arrived is not { } known)
-                {
-                    continue;
-                }
-
-                pending += decoder.Append(known.Id);
-                if (pending.Length > hold)
-                {
-                    var piece = pending[..^hold];
-                    if (char.IsHighSurrogate(piece[^1]))
-                    {
-                        piece = piece[..^1];
-                    }
-
-                    if (piece.Length > 0 && !options.StopStrings.Any(s => pending.Contains(s, StringComparison.Ordinal)))
-                    {
-                        pending = pending[piece.Length..];
-                        shown += piece.Length;
-                        yield return piece;
-                    }
-                }
             }
 
-            var text = (await generation.ConfigureAwait(false)).Text;
-            if (text.Length > shown)
-            {
-                yield return text[shown..];
-            }
+            var response = await generation.ConfigureAwait(false);
+            yield return new GenerationPiece(text.Rest(response.Text), newest!.Value, response);
         }
         finally
         {
             await left.CancelAsync().ConfigureAwait(false);
         }
 
-        async Task<Generation> Complete()
+        async Task<Generation> CompleteAsync()
         {
             try
             {
-                return (await GenerateAsync([request], left.Token).ConfigureAwait(false))[0];
+                return (await GenerateAsync([request with { OnToken = Told }], left.Token).ConfigureAwait(false))[0];
             }
             finally
             {
                 tokens.Writer.TryComplete();
             }
+        }
+
+        void Told(GeneratedToken token)
+        {
+            request.OnToken?.Invoke(token);
+            tokens.Writer.TryWrite(token);
         }
     }
 

@@ -57,6 +57,7 @@ public sealed partial class CausalLM : IDisposable
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         Check(checkpoint);
+        Plan(checkpoint.Config, "The model's weights");
         var model = Build(checkpoint.Config);
         var parameters = model.NamedParameters.ToDictionary(p => p.Name, p => p.Parameter);
         foreach (var name in checkpoint.TensorNames)
@@ -82,6 +83,7 @@ public sealed partial class CausalLM : IDisposable
         TorchLibrary.EnsureLoaded();
         using var scope = NewDisposeScope();
         using var _ = no_grad();
+        Plan(config, "The model's weights");
         var model = Build(config);
         using var generator = new Generator((ulong)seed, torch.CPU);
         foreach (var (name, parameter) in model.NamedParameters)
@@ -166,6 +168,7 @@ public sealed partial class CausalLM : IDisposable
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
+        Plan(Config, "The copy of the model's weights");
         var copy = Place(Build(Config), Device, Type);
         foreach (var (mine, theirs) in Parameters.Zip(copy.Parameters))
         {
@@ -251,6 +254,10 @@ public sealed partial class CausalLM : IDisposable
     // in bf16 none is made with adapters, because merging would round small updates away: what is sampled from would not be what is trained.
     private long? InferenceVersion => Device.type != DeviceType.CPU || (adapters is not null && Type != ScalarType.Float32) ? null
         : (Version * 2) + (adapters is { IsOff: true } ? 1 : 0);
+
+    // Weights are made on the processor in float32, wherever they go.
+    private static void Plan(ModelConfig config, string what) =>
+        MemoryPlan.Check(4 * ConfigLimits.CountParameters(config), torch.CPU, what, "take a smaller model, or a machine with more memory");
 
     private static ICausalModel Build(ModelConfig config) =>
         config.Family == ModelFamily.Gpt2 ? new Gpt2LMHeadModel(config) : new LlamaForCausalLM(config);

@@ -47,6 +47,25 @@ public sealed record RewardBatch(float?[] Totals, IReadOnlyDictionary<string, fl
             .Select(g => Correlation([.. g])).Where(double.IsFinite).DefaultIfEmpty(double.NaN).Average());
     }
 
+    /// <summary>Refuses what does not belong to the trajectories: any <see cref="IRewardComputer"/> may have made it.</summary>
+    /// <exception cref="InvalidOperationException">There is not one reward for each, or one is not finite; computer, count or trajectory are named.</exception>
+    internal void CheckFor(IReadOnlyList<Trajectory> trajectories, string computer)
+    {
+        foreach (var (name, values) in Objectives.Select(o => ($"scores of '{o.Key}'", o.Value)).Prepend(("rewards", Totals)))
+        {
+            if (values.Length != trajectories.Count)
+            {
+                throw new InvalidOperationException($"{computer} returned {values.Length} {name} for {trajectories.Count} trajectories; there is one for each, null where it abstains.");
+            }
+
+            if (Array.FindIndex(values, v => v is { } value && !float.IsFinite(value)) is >= 0 and var i)
+            {
+                throw new InvalidOperationException(FormattableString.Invariant(
+                    $"{computer} returned {values[i]} among the {name}, on problem '{trajectories[i].Problem.Id}', member {trajectories[i].Member}; they are finite, or null to abstain."));
+            }
+        }
+    }
+
     private static double Correlation((double X, double Y)[] points)
     {
         double x = points.Average(p => p.X), y = points.Average(p => p.Y);

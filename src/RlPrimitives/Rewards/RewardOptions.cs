@@ -11,15 +11,15 @@ public sealed record RewardOptions
     } = 16;
 
     /// <summary>
-    /// Longest wait for one score, positive; infinite by default. The objective's token is cancelled then, and one that does not listen is left behind.
-    /// Code that never awaits cannot be interrupted.
+    /// Longest wait for one score, positive; ten minutes by default, infinite for none. The objective's token is cancelled then, and one that does not listen, even one that never
+    /// awaits, is left behind.
     /// </summary>
     public TimeSpan Timeout
     {
         get;
         init => field = value > TimeSpan.Zero || value == System.Threading.Timeout.InfiniteTimeSpan ? value
             : throw new ArgumentOutOfRangeException(nameof(Timeout), value, "Timeout must be positive, or infinite.");
-    } = System.Threading.Timeout.InfiniteTimeSpan;
+    } = TimeSpan.FromMinutes(10);
 
     /// <summary>Whether a score that times out, throws or is not finite is an abstention, counted in <see cref="RewardBatch.Failures"/>. By default it ends the computation with an exception.</summary>
     public bool AbstainOnFailure { get; init; }

@@ -25,7 +25,9 @@ internal sealed class Scoring(IObjective[] objectives, RewardOptions options)
             if (trajectories[slot % count].IsUsable)
             {
                 await free.WaitAsync(CancellationToken.None).ConfigureAwait(false); // whoever holds a place gives it back at once when stopped
-                pending.Add(FillAsync(slot));
+                var called = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                pending.Add(FillAsync(slot, called));
+                await called.Task.ConfigureAwait(false); // one after another: only what is awaited overlaps
                 pending.RemoveAll(t => t.IsCompletedSuccessfully);
             }
         }
@@ -41,11 +43,11 @@ internal sealed class Scoring(IObjective[] objectives, RewardOptions options)
         return (Array.ConvertAll(rows, r => Array.ConvertAll(r, o => o.Score)),
             Array.ConvertAll(rows, r => new ObjectiveFailures(r.Count(o => o.Failure == Failure.TimedOut), r.Count(o => o.Failure == Failure.Threw))));
 
-        async Task FillAsync(int slot)
+        async Task FillAsync(int slot, TaskCompletionSource called)
         {
             try
             {
-                outcomes[slot] = await OutcomeAsync(objectives[slot / count], trajectories[slot % count], stop.Token).ConfigureAwait(false);
+                outcomes[slot] = await OutcomeAsync(objectives[slot / count], trajectories[slot % count], called, stop.Token).ConfigureAwait(false);
                 if (outcomes[slot].Failure != Failure.None && !options.AbstainOnFailure)
                 {
                     await stop.CancelAsync().ConfigureAwait(false);
@@ -53,19 +55,24 @@ internal sealed class Scoring(IObjective[] objectives, RewardOptions options)
             }
             finally
             {
+                called.TrySetResult();
                 free.Release();
             }
         }
     }
 
-    private async Task<Outcome> OutcomeAsync(IObjective objective, Trajectory trajectory, CancellationToken stop)
+    private async Task<Outcome> OutcomeAsync(IObjective objective, Trajectory trajectory, TaskCompletionSource called, CancellationToken stop)
     {
         using var limit = new CancellationTokenSource(options.Timeout, options.Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stop);
         try
         {
-            var call = objective.ScoreAsync(trajectory, either.Token);
-            var score = call.IsCompleted ? await call.ConfigureAwait(false) : await call.AsTask().WaitAsync(either.Token).ConfigureAwait(false);
+            // On a thread of the pool, so that code which never awaits can be left behind too.
+            var token = either.Token;
+            var call = await Task.Factory.StartNew(() => objective.ScoreAsync(trajectory, token).AsTask(), CancellationToken.None, TaskCreationOptions.DenyChildAttach, TaskScheduler.Default)
+                .WaitAsync(token).ConfigureAwait(false);
+            called.TrySetResult();
+            var score = await call.WaitAsync(token).ConfigureAwait(false);
             return score is null || float.IsFinite(score.Value) ? new Outcome(score, Failure.None, null)
                 : new Outcome(null, Failure.Threw, new NotFiniteNumberException(FormattableString.Invariant(
                     $"it returned {score.Value}. Return a finite number, or null to abstain"), score.Value));

@@ -83,7 +83,8 @@ public sealed class RolloutManager(BaseEnvironment environment, RolloutConfig co
                 progress?.Report(new RolloutProgress(Interlocked.Increment(ref done), problems.Count * config.GroupSize));
             }
         });
-        await collection.RunAsync(cancellationToken).ConfigureAwait(false);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Interruption.Token);
+        await collection.RunAsync(stop.Token).ConfigureAwait(false);
 
         var ordered = all.OrderBy(f => (f.Trajectory.Group, f.Trajectory.Member, f.Trajectory.Attempt)).ToArray();
         var trajectories = ordered.Where(f => f.IsFinal).Select(f => f.Trajectory).ToArray();

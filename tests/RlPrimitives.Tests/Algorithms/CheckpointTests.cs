@@ -17,7 +17,8 @@ public class CheckpointTests
 {
     private static readonly Problem[] Problems = [.. Enumerable.Range(0, 8).Select(i => new Problem($"{i}", $"{i}", ""))];
 
-    public static TheoryData<string> EveryRun => ["GRPO", "GRPO, LoRA", "GRPO, moving average", "PPO", "PPO, separate trunk", "REINFORCE++", "REINFORCE, several turns"];
+    public static TheoryData<string> EveryRun => ["GRPO", "GRPO, LoRA", "GRPO, moving average", "GRPO, several turns", "GRPO, dynamic sampling", "PPO", "PPO, separate trunk",
+        "PPO, several turns", "REINFORCE++", "REINFORCE, several turns"];
 
     [Theory]
     [MemberData(nameof(EveryRun))]
@@ -27,7 +28,7 @@ public class CheckpointTests
         var whole = new List<string>();
         using (var run = new Run(kind, null, whole))
         {
-            await run.Algorithm.TrainAsync(6);
+            whole.AddRange(Numbers(await run.Algorithm.TrainAsync(6)));
             whole.Add(run.Weights());
         }
 
@@ -44,6 +45,7 @@ public class CheckpointTests
             Assert.Equal([1, 2, 3], second.Algorithm.History.Select(s => s.Iteration));
             await second.Algorithm.TrainAsync(3);
             Assert.Equal([1, 2, 3, 4, 5, 6], second.Algorithm.History.Select(s => s.Iteration));
+            parts.AddRange(Numbers(second.Algorithm.History));
             parts.Add(second.Weights());
         }
 
@@ -148,6 +150,43 @@ public class CheckpointTests
     }
 
     [Fact]
+    public async Task What_a_replaced_checkpoint_left_behind_is_cleared_away_and_counts_as_none()
+    {
+        using var folder = new TemporaryFolder();
+        using var run = new Run("GRPO", folder.Path, [], config => config with { SaveEvery = 1, KeepLast = 2 }, _ => 0.5f);
+        await run.Algorithm.TrainAsync(2);
+        CopyFolder(Path.Combine(folder.Path, "step-000002"), Path.Combine(folder.Path, "step-000002.old")); // killed before it was deleted
+        CopyFolder(Path.Combine(folder.Path, "step-000002"), Path.Combine(folder.Path, "step-000009.old")); // killed between the two renames: the only one of its number
+        using (var again = new Run("GRPO", folder.Path, []))
+        {
+            Assert.EndsWith("step-000009.old", (await again.Algorithm.ResumeAsync()).Checkpoint, StringComparison.Ordinal);
+        }
+
+        await run.Algorithm.TrainAsync(1);
+        Assert.Equal(["step-000001", "step-000003", "step-000009.old"], Names(folder.Path));
+    }
+
+    [Theory]
+    [InlineData("{}")]
+    [InlineData("""{"state.json": {"Bytes": 1, "Sha256": ""}}""")]
+    [InlineData("null")]
+    [InlineData("[]")]
+    public async Task A_manifest_that_vouches_for_nothing_is_damage(string manifest)
+    {
+        using var folder = new TemporaryFolder();
+        using (var run = new Run("GRPO", folder.Path, [], config => config with { SaveEvery = 1 }))
+        {
+            await run.Algorithm.TrainAsync(2);
+        }
+
+        await File.WriteAllTextAsync(Path.Combine(folder.Path, "step-000002", "manifest.json"), manifest);
+        using var again = new Run("GRPO", folder.Path, []);
+        var resumed = await again.Algorithm.ResumeAsync();
+        Assert.Equal(1, resumed.Iteration);
+        Assert.Contains("step-000002", Assert.Single(resumed.Damaged), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_manifest_may_not_name_what_lies_outside()
     {
         using var folder = new TemporaryFolder();
@@ -212,6 +251,20 @@ public class CheckpointTests
         }
     }
 
+    private static IEnumerable<string> Numbers(IEnumerable<TrainStep> steps) => steps.Select(s => string.Join(' ',
+        [.. s.Rewards.Concat(s.Advantages).Select(f => $"{BitConverter.SingleToInt32Bits(f)}"), .. ((double[])[s.Update.Loss, s.Update.GradientNorm, s.Update.Entropy, s.Update.Kl,
+            s.Update.KlCoefficient, s.Update.ValueLoss, s.Update.LearningRate]).Select(d => $"{BitConverter.DoubleToInt64Bits(d)}")]));
+
+    private static void CopyFolder(string from, string to)
+    {
+        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
+        {
+            var target = Path.Combine(to, Path.GetRelativePath(from, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(file, target);
+        }
+    }
+
     private static string[] Names(string folder) => [.. Directory.EnumerateDirectories(folder).Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal)];
 
     private static void Damage(string path, string how)
@@ -261,6 +314,7 @@ public class CheckpointTests
             var rewards = new Writing(RewardComputer.From(score ?? (t => t.Turns[0].TokenIds[0] % 2)), record, collected);
             var update = new UpdateConfig { Epochs = 2, MiniBatches = 2, Kl = KlPenalty.InLoss with { Target = 0.01, Horizon = 64 } };
             var config = new AlgorithmConfig { BatchSize = 16, CheckpointDirectory = checkpoints };
+            config = config with { DynamicSampling = kind.Contains("dynamic", StringComparison.Ordinal) ? new DynamicSampling { MaxRounds = 3 } : null };
             config = change?.Invoke(config) ?? config;
             Algorithm = kind[..2] switch
             {

@@ -51,6 +51,20 @@ public class RecordedRunsTests
         }
     }
 
+    [Fact]
+    public void Two_thousand_iterations_leave_tensors_memory_and_processor_time_flat()
+    {
+        var lines = File.ReadLines(Path.Combine(Fixtures.Root, "data", "benchmarks", "soak.jsonl")).Select(l => System.Text.Json.Nodes.JsonNode.Parse(l)!)
+            .Where(l => l["iteration"] is not null).ToArray();
+        double[] Column(string name, int after) => [.. lines.Where(l => (int)l["iteration"]! > after).Select(l => (double)l[name]!)];
+        Assert.Equal(2000, (int)lines[^1]["iteration"]!);
+        Assert.Single(Column("live_tensors", 0).Distinct());
+        Assert.All(Column("rss_mb", 200), mb => Assert.InRange(mb, 0, 1.1 * Column("rss_mb", 200)[0]));
+        double[] early = Column("process_cpu_seconds_per_iteration", 200)[..10], late = Column("process_cpu_seconds_per_iteration", 1500);
+        Assert.True(late.Average() < 1.1 * early.Average(), $"{late.Average()} {early.Average()}");
+        Assert.True(Column("sampled_tokens_per_second", 1500).Average() > 0.9 * Column("sampled_tokens_per_second", 200)[..10].Average());
+    }
+
     /// <summary>Three seeds of each method.</summary>
     private static (string Method, int Seed, RecordedCurves Steps)[] Runs(string experiment, string[] methods)
     {

@@ -44,7 +44,7 @@ public class SvrlContractTests : EnvironmentContract
 
         public bool IsInline => true;
 
-        public string Describe(IReadOnlyList<AIFunction> tools) => "";
+        public string Describe(IReadOnlyList<AIFunctionDeclaration> tools) => "";
 
         public IReadOnlyList<ToolRequest> Parse(string text) => text.Length % 3 == 0 ? [] : [new ToolRequest("calc", "1+" + text.Length)];
 

@@ -108,8 +108,18 @@ public class RewardScoringTests
     public async Task A_score_that_takes_too_long_ends_the_wait_and_names_itself(bool listens)
     {
         var time = new ManualTime();
-        var judge = new Asked("judge", (t, ct) => t.Member == 1 ? Never(listens ? ct : default) : Task.FromResult<float?>(1));
+        var asked = new TaskCompletionSource();
+        var judge = new Asked("judge", (t, ct) =>
+        {
+            if (t.Member == 2)
+            {
+                asked.SetResult(); // all have been asked
+            }
+
+            return t.Member == 1 ? Never(listens ? ct : default) : Task.FromResult<float?>(1);
+        });
         var pending = new RewardComputer(new RewardOptions { Timeout = TimeSpan.FromSeconds(5), Time = time }, (judge, 1)).ComputeRewardsAsync(Scored.Groups(["", "", ""]));
+        await asked.Task;
         time.Advance(TimeSpan.FromSeconds(4.9));
         Assert.False(pending.IsCompleted);
         time.Advance(TimeSpan.FromSeconds(0.1));
@@ -131,7 +141,14 @@ public class RewardScoringTests
             _ => Task.FromResult<float?>(1),
         });
         var options = new RewardOptions { Timeout = TimeSpan.FromSeconds(1), Time = time, AbstainOnFailure = true };
-        var pending = new RewardComputer(options, (judge, 1), (new ResponseLength(), 1)).ComputeRewardsAsync([.. Scored.Groups(["", "", "", "", "", ""]), Scored.Failed(1)]);
+        var asked = new TaskCompletionSource();
+        var last = new Asked("last", (_, _) =>
+        {
+            asked.TrySetResult(); // the judge has been asked about all
+            return Task.FromResult<float?>(0);
+        });
+        var pending = new RewardComputer(options, (judge, 1), (new ResponseLength(), 1), (last, 0)).ComputeRewardsAsync([.. Scored.Groups(["", "", "", "", "", ""]), Scored.Failed(1)]);
+        await asked.Task;
         time.Advance(TimeSpan.FromSeconds(1));
         var scored = await pending;
         Assert.Equal([null, null, null, null, null, 1, null], scored.Objectives["judge"]);

@@ -3,7 +3,7 @@ using RlNotebooks.Documents;
 
 namespace RlNotebooks.Engine.Directives;
 
-/// <summary>The code of a file that <c>#!import</c> names: a script, or a notebook's code cells.</summary>
+/// <summary>The code of a file that <c>#!import</c> names: a script, or the code cells of a notebook.</summary>
 internal static class ImportedFile
 {
     /// <summary>Named pieces of code, in order.</summary>
@@ -23,7 +23,8 @@ internal static class ImportedFile
         {
             ".cs" or ".csx" => [(name, File.ReadAllText(path))],
             ".ipynb" => [.. Notebook.Load(path).Cells.Where(c => c.IsCode && c.Source.Trim().Length > 0).Select((c, i) => ($"{name}, cell {i + 1}", CSharpOf(c, part, i + 1)))],
-            var other => throw new DirectiveException($"#!import {part.Path}: files of kind '{other}' cannot be imported; .cs, .csx and .ipynb can.", part.Line),
+            ".dib" => [.. DibFile.CodeCells(File.ReadAllText(path), $"#!import {part.Path}", part.Line).Select((c, i) => ($"{name}, cell {i + 1}", c))],
+            var other => throw new DirectiveException($"#!import {part.Path}: files of kind '{other}' cannot be imported; .cs, .csx, .dib and .ipynb can.", part.Line),
         };
     }
 

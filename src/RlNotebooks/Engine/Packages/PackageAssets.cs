@@ -1,4 +1,5 @@
 using System.Text.Json;
+using RlNotebooks.Engine.Directives;
 
 namespace RlNotebooks.Engine.Packages;
 
@@ -7,7 +8,10 @@ namespace RlNotebooks.Engine.Packages;
 /// <param name="Runtime">Assemblies that are loaded.</param>
 /// <param name="Native">Native libraries.</param>
 /// <param name="Resolved">Package → the version that was chosen.</param>
-internal sealed record PackageAssets(IReadOnlyList<string> Compile, IReadOnlyList<string> Runtime, IReadOnlyList<string> Native, IReadOnlyDictionary<string, string> Resolved)
+/// <param name="Extensions">Package → the file that sets a notebook up for it, where it carries one.</param>
+internal sealed record PackageAssets(
+    IReadOnlyList<string> Compile, IReadOnlyList<string> Runtime, IReadOnlyList<string> Native, IReadOnlyDictionary<string, string> Resolved,
+    IReadOnlyDictionary<string, string> Extensions)
 {
     /// <summary>Reads a restore's <c>project.assets.json</c>.</summary>
     /// <param name="path">The file.</param>
@@ -21,6 +25,7 @@ internal sealed record PackageAssets(IReadOnlyList<string> Compile, IReadOnlyLis
         var target = root.GetProperty("targets").EnumerateObject().Single(t => t.Name.EndsWith($"/{runtimeIdentifier}", StringComparison.Ordinal)).Value;
         List<string> compile = [], runtime = [], native = [];
         var resolved = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        var extensions = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         foreach (var library in target.EnumerateObject().Where(l => l.Value.GetProperty("type").GetString() == "package"))
         {
             var parts = library.Name.Split('/');
@@ -29,13 +34,17 @@ internal sealed record PackageAssets(IReadOnlyList<string> Compile, IReadOnlyLis
             compile.AddRange(Files("compile"));
             runtime.AddRange(Files("runtime"));
             native.AddRange(Files("native"));
+            if (libraries.GetProperty(library.Name).GetProperty("files").EnumerateArray().Any(f => f.ValueEquals(DibFile.ExtensionPath)))
+            {
+                extensions[parts[0]] = Located(folders, relative, DibFile.ExtensionPath);
+            }
 
             // "_._" stands for "nothing, on purpose".
             IEnumerable<string> Files(string kind) => !library.Value.TryGetProperty(kind, out var files) ? []
                 : files.EnumerateObject().Where(f => !f.Name.EndsWith("/_._", StringComparison.Ordinal)).Select(f => Located(folders, relative, f.Name));
         }
 
-        return new PackageAssets(compile, runtime, native, resolved);
+        return new PackageAssets(compile, runtime, native, resolved, extensions);
     }
 
     private static string Located(string[] folders, string package, string file) =>

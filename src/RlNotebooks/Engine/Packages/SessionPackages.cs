@@ -7,17 +7,19 @@ internal sealed class SessionPackages(string folder)
 {
     private readonly List<PackageDirective> packages = [];
     private readonly List<string> sources = [];
+    private readonly HashSet<string> extended = new(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>Restores what a cell asks for together with what earlier ones did. Returns the assemblies to compile against; none if nothing is new.</summary>
+    /// <summary>Restores what a cell asks for together with what earlier ones did.</summary>
+    /// <returns>The assemblies to compile against, and the named code with which new packages set the notebook up; nothing if nothing is new.</returns>
     /// <exception cref="DirectiveException">It cannot be had; names the line.</exception>
-    public IReadOnlyList<string> Add(CellText cell, CancellationToken cancellation)
+    public (IReadOnlyList<string> References, IReadOnlyList<(string Name, string Code)> Extensions) Add(CellText cell, CancellationToken cancellation)
     {
         var newSources = cell.Sources.Except(sources).ToArray();
         var newPackages = cell.Packages.Where(p => !IsKnown(p)).ToArray();
         if (newPackages.Length == 0)
         {
             sources.AddRange(newSources);
-            return [];
+            return ([], []);
         }
 
         PackageAssets assets;
@@ -34,8 +36,12 @@ internal sealed class SessionPackages(string folder)
         sources.AddRange(newSources);
         packages.AddRange(newPackages);
         PackageLoader.Add(assets);
-        return assets.Compile;
+        var extensions = assets.Extensions.Where(e => extended.Add(e.Key)).SelectMany(e => Cells(e.Key, e.Value, newPackages[0].Line)).ToArray();
+        return (assets.Compile, extensions);
     }
+
+    private static IEnumerable<(string, string)> Cells(string package, string path, int line) =>
+        DibFile.CodeCells(File.ReadAllText(path), $"{package}/{DibFile.ExtensionPath}", line).Select((c, i) => ($"extension of {package}, cell {i + 1}", c));
 
     private bool IsKnown(PackageDirective package)
     {

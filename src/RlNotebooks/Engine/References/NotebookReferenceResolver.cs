@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Reflection;
 using System.Runtime.Loader;
@@ -13,7 +14,8 @@ namespace RlNotebooks.Engine.References;
 /// </summary>
 internal sealed class NotebookReferenceResolver(string folder, InteractiveAssemblyLoader loader) : MetadataReferenceResolver
 {
-    private readonly HashSet<string> registered = [];
+    // The warm-up, cells and questions about code compile at the same time.
+    private readonly ConcurrentDictionary<string, bool> registered = new();
 
     public override bool ResolveMissingAssemblies => true;
 
@@ -104,7 +106,7 @@ internal sealed class NotebookReferenceResolver(string folder, InteractiveAssemb
             // A package's assembly is loaded where the process finds it, so that its own dependencies and natives are found too.
             if (PackageLoader.Load(name) is { } packaged)
             {
-                if (registered.Add(name))
+                if (registered.TryAdd(name, true))
                 {
                     loader.RegisterDependency(packaged);
                 }
@@ -116,7 +118,7 @@ internal sealed class NotebookReferenceResolver(string folder, InteractiveAssemb
             return MetadataReference.CreateFromFile(path, documentation: new AssemblyDocumentation(path));
         }
 
-        if (!FrameworkReferences.IsFramework(path) && registered.Add(name))
+        if (!FrameworkReferences.IsFramework(path) && registered.TryAdd(name, true))
         {
             loader.RegisterDependency(AssemblyLoadContext.Default.LoadFromAssemblyName(new AssemblyName(name)));
         }

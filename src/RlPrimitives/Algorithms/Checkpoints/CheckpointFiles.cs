@@ -1,6 +1,8 @@
+using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using RlPrimitives.Tracking;
 
 namespace RlPrimitives.Algorithms;
 
@@ -17,16 +19,27 @@ internal static class CheckpointFiles
         RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true,
     };
 
-    /// <summary>Writes state and history.</summary>
+    /// <summary>Writes state and history, without the secrets that options, alarms and errors may quote.</summary>
     public static void Write(string folder, TrainingState state, IReadOnlyList<TrainStep> history)
     {
+        var scrubber = Scrubber.FromEnvironment();
+        state = state with { Configuration = state.Configuration.ToDictionary(c => c.Key, c => scrubber.Clean(c.Value)) };
         File.WriteAllText(Path.Combine(folder, State), JsonSerializer.Serialize(state, Json));
         using var writer = new StreamWriter(Path.Combine(folder, History)) { NewLine = "\n" };
         foreach (var step in history)
         {
-            writer.WriteLine(JsonSerializer.Serialize(step, Json));
+            writer.WriteLine(JsonSerializer.Serialize(Clean(step, scrubber), Json));
         }
     }
+
+    private static TrainStep Clean(TrainStep step, Scrubber scrubber) => step.Alarms.Count == 0 && step.Rollouts.Errors.IsEmpty ? step : step with
+    {
+        Alarms = [.. step.Alarms.Select(a => a with { Message = scrubber.Clean(a.Message) })],
+        Rollouts = step.Rollouts with
+        {
+            Errors = step.Rollouts.Errors.GroupBy(e => scrubber.Clean(e.Key)).ToImmutableSortedDictionary(e => e.Key, e => e.Sum(count => count.Value)),
+        },
+    };
 
     /// <summary>Lists every file with its length and SHA-256. Written last: a folder without it is not a checkpoint.</summary>
     public static void Seal(string folder)
@@ -43,8 +56,19 @@ internal static class CheckpointFiles
     {
         try
         {
-            foreach (var (name, entry) in Read<Dictionary<string, Entry>>(folder, Manifest))
+            var listed = Read<Dictionary<string, Entry?>>(folder, Manifest);
+            foreach (var (name, entry) in listed)
             {
+                if (entry is null)
+                {
+                    return $"{Manifest} says nothing of '{name}'";
+                }
+
+                if (name.Length == 0 || name.Contains('\0', StringComparison.Ordinal))
+                {
+                    return $"{Manifest} names '{name}', which is no file";
+                }
+
                 var path = Path.GetFullPath(Path.Combine(folder, name));
                 if (!path.StartsWith(Path.GetFullPath(folder) + Path.DirectorySeparatorChar, StringComparison.Ordinal))
                 {
@@ -67,7 +91,7 @@ internal static class CheckpointFiles
                 }
             }
 
-            return null;
+            return ((string[])[State, History]).FirstOrDefault(name => !listed.ContainsKey(name)) is { } absent ? $"{Manifest} does not list {absent}" : null;
         }
         catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
         {

@@ -72,7 +72,15 @@ internal sealed partial class CheckpointStore(string directory)
             {
                 // Renamed first, so that what is left after an interruption is no damaged checkpoint.
                 var doomed = Path.Combine(directory, $"{Temporary}old-{Guid.NewGuid():N}");
-                Directory.Move(path, doomed);
+                try
+                {
+                    Directory.Move(path, doomed);
+                }
+                catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+                {
+                    continue; // one checkpoint too many: it is tried again at the next save
+                }
+
                 TryDelete(doomed);
             }
         }
@@ -93,6 +101,15 @@ internal sealed partial class CheckpointStore(string directory)
             var parts = Path.GetFileName(path)[Temporary.Length..].Split('-');
             var alive = parts.Length == 3 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var id) && id != Environment.ProcessId && IsAlive(id);
             if (!alive || Directory.GetLastWriteTimeUtc(path) < DateTime.UtcNow.AddDays(-1))
+            {
+                TryDelete(path);
+            }
+        }
+
+        // A killed process had replaced this one; what it left would count as one of those to keep.
+        foreach (var path in Directory.EnumerateDirectories(directory, "step-*" + Old))
+        {
+            if (File.Exists(Path.Combine(path[..^Old.Length], CheckpointFiles.Manifest)))
             {
                 TryDelete(path);
             }

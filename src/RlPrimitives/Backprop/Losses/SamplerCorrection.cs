@@ -64,6 +64,13 @@ public sealed record SamplerCorrection
     /// <exception cref="ArgumentException">The shapes differ.</exception>
     public Tensor Weights(Tensor oldLogProbs, Tensor samplerLogProbs, ReadOnlySpan<int> lengths)
     {
+        using var _ = no_grad();
+        return Bounded(Unbounded(oldLogProbs, samplerLogProbs, lengths));
+    }
+
+    /// <summary>Weights before they are bounded, [M].</summary>
+    internal Tensor Unbounded(Tensor oldLogProbs, Tensor samplerLogProbs, ReadOnlySpan<int> lengths)
+    {
         Shapes.CheckEqual(oldLogProbs, samplerLogProbs);
         Shapes.CheckVector(oldLogProbs);
         Sequences.Check(oldLogProbs.shape[0], lengths);
@@ -74,9 +81,14 @@ public sealed record SamplerCorrection
             difference = Sequences.Spread(Sequences.Sum(difference, lengths), lengths);  // [M]
         }
 
-        var weights = difference.clamp(-20, 20).exp();  // [M]
-        return Bound == SamplerCorrectionBound.Truncate
-            ? weights.clamp(Minimum, Maximum)  // [M]
-            : weights.masked_fill(weights.lt(Minimum).logical_or(weights.gt(Maximum)), 0);  // [M]
+        return difference.clamp(-20, 20).exp();  // [M]
     }
+
+    /// <summary>Weights within bounds, [M].</summary>
+    internal Tensor Bounded(Tensor weights) => Bound == SamplerCorrectionBound.Truncate
+        ? weights.clamp(Minimum, Maximum)  // [M]
+        : weights.masked_fill(IsOutside(weights), 0);  // [M]
+
+    /// <summary>Which weights are out of bounds, [M].</summary>
+    internal Tensor IsOutside(Tensor weights) => weights.lt(Minimum).logical_or(weights.gt(Maximum));  // [M]
 }

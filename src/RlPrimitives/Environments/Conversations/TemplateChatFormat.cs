@@ -78,6 +78,11 @@ public sealed class TemplateChatFormat : IChatFormat
         return tokenizer.Encode(WithoutEnd(rest, last));
     }
 
+    /// <summary>Ids of any conversation as the template writes it, up to where the model begins to speak; no conversation has to grow from it.</summary>
+    /// <param name="messages">Objects with a role, content and what else the template reads.</param>
+    /// <param name="tools">As templates expect them; null for none.</param>
+    internal int[] Encode(JsonArray messages, JsonArray? tools) => tokenizer.Encode(template.Render(messages, tools, addGenerationPrompt: true, variables));
+
     private static void CheckStable(string opening, string whole)
     {
         var at = whole.StartsWith(opening, StringComparison.Ordinal) ? whole.IndexOf(Answer, opening.Length, StringComparison.Ordinal) : -1;

@@ -28,7 +28,7 @@ public sealed partial record BracketToolFormat : IToolFormat
     }
 
     /// <inheritdoc/>
-    public string Describe(IReadOnlyList<AIFunction> tools)
+    public string Describe(IReadOnlyList<AIFunctionDeclaration> tools)
     {
         ArgumentNullException.ThrowIfNull(tools);
         return "You may call tools while you write. The result follows in braces.\n" + string.Join('\n', tools.Select(t => $"[{t.Name}: argument] {t.Description}".TrimEnd()));

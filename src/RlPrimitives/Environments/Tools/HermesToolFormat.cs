@@ -10,7 +10,7 @@ namespace RlPrimitives.Environments;
 /// </summary>
 public sealed record HermesToolFormat : IToolFormat
 {
-    private const string Open = "<tool_call>", Close = "</tool_call>";
+    internal const string Open = "<tool_call>", Close = "</tool_call>";
 
     /// <inheritdoc/>
     public ImmutableArray<string> StopStrings { get; } = [];
@@ -48,7 +48,7 @@ public sealed record HermesToolFormat : IToolFormat
     }
 
     /// <inheritdoc/>
-    public string Describe(IReadOnlyList<AIFunction> tools)
+    public string Describe(IReadOnlyList<AIFunctionDeclaration> tools)
     {
         ArgumentNullException.ThrowIfNull(tools);
         return $$$"""

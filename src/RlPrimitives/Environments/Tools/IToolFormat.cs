@@ -20,5 +20,5 @@ public interface IToolFormat
     string Write(ToolCall made);
 
     /// <summary>What a prompt says about the tools, for models that no template tells.</summary>
-    string Describe(IReadOnlyList<AIFunction> tools);
+    string Describe(IReadOnlyList<AIFunctionDeclaration> tools);
 }

@@ -8,7 +8,7 @@ namespace RlPrimitives.Environments;
 internal static class ToolSchema
 {
     /// <summary>{"type": "function", "function": {"name", "description", "parameters"}}.</summary>
-    public static JsonObject Of(AIFunction tool) => new()
+    public static JsonObject Of(AIFunctionDeclaration tool) => new()
     {
         ["type"] = "function",
         ["function"] = new JsonObject

@@ -34,6 +34,9 @@ internal sealed class KeyValueCache(ModelConfig config, Device device, ScalarTyp
         var newSlots = Math.Max(slots, Slots);
         var wanted = tokens <= Capacity ? Capacity : Math.Max(tokens, Capacity * 3 / 2);
         var newCapacity = Math.Max(Math.Min((wanted + 63) / 64 * 64, config.ContextLength), Capacity);
+        MemoryPlan.Check(
+            (BytesPerToken * newSlots * newCapacity) - Bytes, device, FormattableString.Invariant($"The key-value cache of {newSlots} sequences of {newCapacity} tokens"),
+            "generate fewer sequences at once (maxConcurrency), or shorter ones (MaxNewTokens)");
         rows = rows.Length > 0 ? rows : new Tensor[2 * config.Layers];
         flat = flat.Length > 0 ? flat : new Tensor[2 * config.Layers];
         for (var i = 0; i < rows.Length; i++) // one after another: never all of the old beside all of the new

@@ -63,14 +63,14 @@ public sealed class HuggingFaceTokenizer : ITokenizer
         BosTokenId = NamedToken(settings, "bos_token", configPath);
         EosTokenId = NamedToken(settings, "eos_token", configPath);
         PadTokenId = NamedToken(settings, "pad_token", configPath);
-        if (EosTokenId is null && BosTokenId is null && IsGpt2(settings) && ids.TryGetValue("<|endoftext|>", out var endOfText))
+        if (EosTokenId is null && BosTokenId is null && IsGpt2(settings, configPath) && ids.TryGetValue("<|endoftext|>", out var endOfText))
         {
             (BosTokenId, EosTokenId) = (endOfText, endOfText); // what transformers' GPT2Tokenizer assumes; the published config is silent
         }
 
         ChatTemplate = chatTemplateFile is not null ? Encoding.UTF8.GetString(chatTemplateFile)
             : TokenizerFile.Optional(settings, "chat_template") is not { } template ? null
-            : template.ValueKind == JsonValueKind.String ? TokenizerFile.Text(template, configPath, "chat_template") : DefaultTemplate(template);
+            : template.ValueKind == JsonValueKind.String ? TokenizerFile.Text(template, configPath, "chat_template") : DefaultTemplate(template, configPath);
     }
 
     /// <inheritdoc/>
@@ -248,9 +248,9 @@ public sealed class HuggingFaceTokenizer : ITokenizer
         new ByteStreamingDecoder(id => BytesOf(id, skipSpecialTokens));
 
     /// <summary>Of a list of {"name", "template"} the one named "default".</summary>
-    private static string? DefaultTemplate(JsonElement templates) => templates.ValueKind != JsonValueKind.Array ? null : templates.EnumerateArray()
-        .Where(t => t.ValueKind == JsonValueKind.Object && t.TryGetProperty("name", out var name) && name.ValueKind == JsonValueKind.String && name.GetString() == "default")
-        .Select(t => t.TryGetProperty("template", out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null).FirstOrDefault();
+    private static string? DefaultTemplate(JsonElement templates, string path) => templates.ValueKind != JsonValueKind.Array ? null : templates.EnumerateArray()
+        .Where(t => t.ValueKind == JsonValueKind.Object && t.TryGetProperty("name", out var name) && name.ValueKind == JsonValueKind.String && TokenizerFile.Text(name, path, "chat_template") == "default")
+        .Select(t => t.TryGetProperty("template", out var text) && text.ValueKind == JsonValueKind.String ? TokenizerFile.Text(text, path, "chat_template") : null).FirstOrDefault();
 
     private byte[] BytesOf(int id, bool skipSpecialTokens)
     {
@@ -323,10 +323,10 @@ public sealed class HuggingFaceTokenizer : ITokenizer
         }
     }
 
-    private bool IsGpt2(JsonElement settings) =>
+    private bool IsGpt2(JsonElement settings, string path) =>
         ReferenceEquals(file.Splitter, PieceSplitter.Gpt2)
         && (TokenizerFile.Optional(settings, "tokenizer_class") is not { ValueKind: JsonValueKind.String } name
-            || name.GetString()!.StartsWith("GPT2Tokenizer", StringComparison.Ordinal));
+            || TokenizerFile.Text(name, path, "tokenizer_class").StartsWith("GPT2Tokenizer", StringComparison.Ordinal));
 
     private int? NamedToken(JsonElement settings, string name, string path)
     {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace RlPrimitives.Models.Tokenizers;
 
@@ -48,17 +49,43 @@ internal sealed record TokenizerFile(
             Flag(model, "ignore_merges", path, "model"), prefix, suffix);
     }
 
-    /// <summary>Parses JSON with errors that name the file.</summary>
+    /// <summary>Parses JSON with errors that name the file. Names of members can be read then; values are read by <see cref="Text"/>.</summary>
     public static JsonDocument ParseJson(ReadOnlyMemory<byte> json, string path)
     {
         try
         {
-            var span = json.Span;
-            return JsonDocument.Parse(span.StartsWith("\uFEFF"u8) ? json[3..] : json);
+            if (!Utf8.IsValid(json.Span))
+            {
+                throw new InvalidDataException($"{path} holds bytes that are not UTF-8.");
+            }
+
+            var text = json.Span.StartsWith("\uFEFF"u8) ? json[3..] : json;
+            CheckNames(text.Span, path);
+            return JsonDocument.Parse(text);
         }
         catch (JsonException e)
         {
             throw new InvalidDataException($"{path} is not valid JSON: {e.Message}", e);
+        }
+    }
+
+    // A name can escape half of a surrogate pair, which is noticed only where it is read.
+    private static void CheckNames(ReadOnlySpan<byte> json, string path)
+    {
+        var reader = new Utf8JsonReader(json);
+        while (reader.Read())
+        {
+            if (reader.TokenType == JsonTokenType.PropertyName && reader.ValueIsEscaped)
+            {
+                try
+                {
+                    _ = reader.GetString();
+                }
+                catch (InvalidOperationException e)
+                {
+                    throw new InvalidDataException($"{path}, byte {reader.TokenStartIndex}: the name of a member holds half of a surrogate pair.", e);
+                }
+            }
         }
     }
 

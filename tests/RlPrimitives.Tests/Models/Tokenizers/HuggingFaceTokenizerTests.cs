@@ -300,6 +300,22 @@ public sealed class HuggingFaceTokenizerTests : IDisposable
         Assert.Contains("neither tokenizer.json nor vocab.json", error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("{\"a\u00b6\": 1}", "not UTF-8")]
+    [InlineData("{\"\\ud800\": 1}", "the name of a member holds half of a surrogate pair")]
+    [InlineData("{\"tokenizer_class\": \"\\ud800\"}", "tokenizer_class")]
+    [InlineData("{\"chat_template\": [{\"name\": \"\\ud800\", \"template\": \"x\"}]}", "chat_template")]
+    [InlineData("{\"added_tokens_decoder\": {\"1\\udfff\": {\"content\": \"x\"}}}", "half of a surrogate pair")]
+    public void A_configuration_whose_texts_are_no_text_is_refused_with_its_name(string config, string says)
+    {
+        using var folder = new TemporaryFolder();
+        File.Copy(Fixtures.Path("tokenizers/tiny_gpt2/tokenizer.json"), folder.In("tokenizer.json"));
+        folder.Write("tokenizer_config.json", System.Text.Encoding.Latin1.GetBytes(config));
+        var message = Assert.Throws<InvalidDataException>(() => HuggingFaceTokenizer.FromPretrained(folder.Path)).Message;
+        Assert.Contains(folder.In("tokenizer_config.json"), message, StringComparison.Ordinal);
+        Assert.Contains(says, message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Merges_as_strings_and_as_pairs_are_the_same()
     {
