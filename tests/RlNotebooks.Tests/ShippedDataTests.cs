@@ -101,14 +101,15 @@ public class ShippedDataTests
         var graph = TinyWalks.Graph();
         var environment = new SimpleTextEnvironment(inference, graph.Problems, sampling: new SamplingOptions { MaxNewTokens = graph.MaxLength - 1 });
         var rollouts = new RolloutManager(environment, new RolloutConfig { NumParallel = 128, Seed = seed });
-        using var backprop = new BackpropModule(inference.Model, new BackpropConfig { LearningRate = 1e-3, Seed = seed, Value = new ValueConfig { HiddenWidth = 128, LearningRateFactor = 3 } });
-        var update = UpdateConfig.Ppo with { Kl = KlPenalty.None, ValueCoefficient = 1, MaxPolicyKl = 0.03 };
+        var value = new ValueConfig { SeparateTrunk = true, HiddenWidth = 128, LearningRateFactor = 2 };
+        using var backprop = new BackpropModule(inference.Model, new BackpropConfig { LearningRate = 1e-3, Seed = seed, Value = value });
+        var update = UpdateConfig.Ppo with { Kl = KlPenalty.None, ValueCoefficient = 1, ValueClip = null, EntropyCoefficient = 0.01, MaxPolicyKl = 0.03 };
         var ppo = new PpoAlgorithm(environment, rollouts, new RewardComputer((new PathOptimality(graph), 1)), backprop, new AlgorithmConfig { BatchSize = 128, Update = update });
 
-        var history = await ppo.TrainAsync(iterations: 12);
+        var history = await ppo.TrainAsync(iterations: 8);
 
-        Assert.InRange(history[0].RewardMean, 0.05, 0.4);
-        Assert.True(history.TakeLast(3).Average(s => s.RewardMean) > 0.8, string.Join(" ", history.Select(s => s.RewardMean)));
+        Assert.InRange(history[0].RewardMean, 0.02, 0.3);
+        Assert.True(history.TakeLast(3).Average(s => s.RewardMean) > 0.75, string.Join(" ", history.Select(s => s.RewardMean)));
     }
 
     [Theory]
