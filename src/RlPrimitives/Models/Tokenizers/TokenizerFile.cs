@@ -83,7 +83,7 @@ internal sealed record TokenizerFile(
                 }
                 catch (InvalidOperationException e)
                 {
-                    throw new InvalidDataException($"{path}, byte {reader.TokenStartIndex}: the name of a member holds half of a surrogate pair.", e);
+                    throw new InvalidDataException($"{path}, byte {reader.TokenStartIndex}: the name of a member holds an unpaired surrogate.", e);
                 }
             }
         }

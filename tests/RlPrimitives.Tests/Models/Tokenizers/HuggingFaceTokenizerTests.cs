@@ -302,10 +302,10 @@ public sealed class HuggingFaceTokenizerTests : IDisposable
 
     [Theory]
     [InlineData("{\"a\u00b6\": 1}", "not UTF-8")]
-    [InlineData("{\"\\ud800\": 1}", "the name of a member holds half of a surrogate pair")]
+    [InlineData("{\"\\ud800\": 1}", "the name of a member holds an unpaired surrogate")]
     [InlineData("{\"tokenizer_class\": \"\\ud800\"}", "tokenizer_class")]
     [InlineData("{\"chat_template\": [{\"name\": \"\\ud800\", \"template\": \"x\"}]}", "chat_template")]
-    [InlineData("{\"added_tokens_decoder\": {\"1\\udfff\": {\"content\": \"x\"}}}", "half of a surrogate pair")]
+    [InlineData("{\"added_tokens_decoder\": {\"1\\udfff\": {\"content\": \"x\"}}}", "unpaired surrogate")]
     public void A_configuration_whose_texts_are_no_text_is_refused_with_its_name(string config, string says)
     {
         using var folder = new TemporaryFolder();
