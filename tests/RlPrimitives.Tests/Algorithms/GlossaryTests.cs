@@ -12,7 +12,8 @@ namespace RlPrimitives.Tests.Algorithms;
 public partial class GlossaryTests
 {
     private static readonly (string Prefix, Type Type)[] Parts =
-        [("", typeof(TrainStep)), ("Update.", typeof(UpdateStatistics)), ("Rollouts.", typeof(RolloutStatistics)), ("Timings.", typeof(RolloutTimings)), ("Evaluation.", typeof(EvaluationResult))];
+        [("", typeof(TrainStep)), ("Update.", typeof(UpdateStatistics)), ("Rollouts.", typeof(RolloutStatistics)), ("Timings.", typeof(RolloutTimings)), ("Evaluation.", typeof(EvaluationResult)),
+        ("Sync.", typeof(WeightSyncReport))];
 
     [Fact]
     public void Everything_on_a_step_is_in_the_glossary_and_nothing_else_is()
@@ -22,7 +23,7 @@ public partial class GlossaryTests
             .Where(l => l.StartsWith("| `", StringComparison.Ordinal)).Select(l => l.Trim('|', ' ').Split(" | ")).ToArray();
         Assert.All(rows, cells => Assert.True(cells.Length == 4 && cells.All(c => c.Trim().Length > 0), $"formula, unit and healthy range: {cells[0]}"));
         var explained = rows.SelectMany(cells => Name().Matches(cells[0]).Select(m => m.Groups[1].Value)).ToArray();
-        var there = Parts.SelectMany(p => Properties(p.Type).Select(q => p.Prefix + q.Name)).Except(["Update", "Rollouts", "Timings", "Evaluation"]).ToArray();
+        var there = Parts.SelectMany(p => Properties(p.Type).Select(q => p.Prefix + q.Name)).Except(["Update", "Rollouts", "Timings", "Evaluation", "Sync"]).ToArray();
         Assert.Empty(there.Except(explained));
         Assert.Equal(["Trackers"], explained.Except(there)); // which the history carries
         Assert.Equal(explained.Length, explained.Distinct().Count());

@@ -72,7 +72,7 @@ internal static class JsonLinesFile
         }
         catch (InvalidOperationException e)
         {
-            throw new InvalidDataException($"{place}: a text with half of a surrogate pair ({e.Message})", e);
+            throw new InvalidDataException($"{place}: not a text, half of a surrogate pair ({e.Message})", e);
         }
     }
 
