@@ -55,7 +55,7 @@ public sealed partial class DisplayTests : IDisposable
     [InlineData("new[] { 1, 2 }", "[1, 2]")]
     [InlineData("Enumerable.Range(0, 1000).ToList()", "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, …] (1,000 rows, the first 20 shown)")]
     [InlineData("new Dictionary<string, int> { [\"a\"] = 1 }", "key  value\na    1\n(1 row)")]
-    [InlineData("new { A = 1, B = \"x\" }", "  A  1\n  B  x")]
+    [InlineData("new { A = 1, B = \"x\" }", "A  1\nB  x")]
     [InlineData("IEnumerable<int> Endless() { while (true) yield return 1; }\nEndless()", "there are more)")]
     [InlineData("new InvalidOperationException(\"m\")", "InvalidOperationException: m")]
     [InlineData("new TaskCompletionSource<int>().Task", "Task<int> (WaitingForActivation)")]
