@@ -23,10 +23,13 @@ internal sealed class CellThread : IDisposable
         {
             try
             {
-                result.SetResult(body());
+                var value = body();
+                RuntimeSignal.Allow();
+                result.SetResult(value);
             }
             catch (Exception e)
             {
+                RuntimeSignal.Allow();
                 result.SetException(e);
             }
         });

@@ -5,7 +5,8 @@ namespace RlNotebooks.Engine;
 /// <summary>
 /// The signal with which the runtime stops a thread for a garbage collection or an interrupt. A program started by one that blocks it (some service
 /// managers and build servers do) inherits the block; then a cell's endless loop could not be interrupted, and the next collection would wait
-/// for it for ever. The mask belongs to a thread and is inherited by the threads it starts.
+/// for it for ever. The mask belongs to a thread and is inherited by the threads and programs it starts. A thread that was interrupted keeps the block as
+/// well: the exception left the signal's handler, which blocks it, on another way than the handler's end.
 /// </summary>
 internal static partial class RuntimeSignal
 {

@@ -51,7 +51,8 @@ public sealed class KernelProtocolTests(KernelFixture kernel)
     [Fact]
     public void Json_is_an_object_and_output_can_be_cleared()
     {
-        var shown = Client.Execute("\"{\\\"a\\\": [1]}\".DisplayAs(\"application/vnd.plotly.v1+json\"); ClearOutput(true);").Shown;
+        var (reply, shown) = Client.Execute("\"{\\\"a\\\": [1]}\".DisplayAs(\"application/vnd.plotly.v1+json\"); ClearOutput(true);");
+        Assert.True(reply["status"]!.ToString() == "ok", reply.ToJsonString());
         Assert.Equal(1, shown[0].Content["data"]!["application/vnd.plotly.v1+json"]!["a"]![0]!.GetValue<int>());
         Assert.Equal(("clear_output", true), (shown[1].Type, shown[1].Content["wait"]!.GetValue<bool>()));
     }

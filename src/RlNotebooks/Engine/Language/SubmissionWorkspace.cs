@@ -7,11 +7,16 @@ using RlNotebooks.Engine.References;
 
 namespace RlNotebooks.Engine.Language;
 
-/// <summary>The compiled cells as a chain of projects, and after them the cell that is being written. Grows with the session, is never rebuilt.</summary>
+/// <summary>
+/// The compiled cells as a chain of projects, and after them the cell that is being written. Grows with the session, is never rebuilt. Reads assemblies on its own: the
+/// compiler keeps its view of an assembly with the reference, and when cells and questions shared references while both compiled, a cell was now and then told that
+/// a string is no string.
+/// </summary>
 internal sealed class SubmissionWorkspace : IDisposable
 {
     private readonly AdhocWorkspace workspace = new(MefHostServices.DefaultHost);
     private readonly CSharpParseOptions parsing = CSharpParseOptions.Default.WithKind(SourceCodeKind.Script).WithLanguageVersion(LanguageVersion.Latest).WithDocumentationMode(DocumentationMode.Parse);
+    private readonly Dictionary<string, MetadataReference> read = [];
     private Solution solution;
     private ProjectId? last;
     private DocumentId? written;
@@ -23,7 +28,7 @@ internal sealed class SubmissionWorkspace : IDisposable
     {
         var compilation = (CSharpCompilation)submission.Script.GetCompilation();
         Drop();
-        last = AddProject(submission.Code, compilation.Options, compilation.References.Where(r => r is PortableExecutableReference).Distinct());
+        last = AddProject(submission.Code, compilation.Options, Own(compilation.References));
     }
 
     /// <summary>The cell being written, with this text.</summary>
@@ -32,7 +37,7 @@ internal sealed class SubmissionWorkspace : IDisposable
         if (written is null)
         {
             var options = last is { } previous ? (CSharpCompilationOptions)solution.GetProject(previous)!.CompilationOptions! : First;
-            IEnumerable<MetadataReference> references = last is null ? FrameworkReferences.All : [];
+            var references = last is null ? Own(FrameworkReferences.All) : [];
             var project = AddProject(code, options.WithUsings(last is null ? ScriptChain.Usings : []), references);
             written = solution.GetProject(project)!.DocumentIds[0];
         }
@@ -57,12 +62,19 @@ internal sealed class SubmissionWorkspace : IDisposable
         }
     }
 
+    private MetadataReference[] Own(IEnumerable<MetadataReference> references) =>
+        references.OfType<PortableExecutableReference>().Select(r => r.FilePath).OfType<string>().Distinct().Select(Own).ToArray();
+
+    private MetadataReference Own(string path) =>
+        read.TryGetValue(path, out var known) ? known : read[path] = MetadataReference.CreateFromFile(path, documentation: new AssemblyDocumentation(path));
+
+    // The references are all there: a resolver would bring the cells' own ones in again.
     private ProjectId AddProject(string code, CSharpCompilationOptions options, IEnumerable<MetadataReference> references)
     {
         var id = ProjectId.CreateNewId();
         var name = $"cell{solution.ProjectIds.Count}";
         solution = solution.AddProject(ProjectInfo.Create(id, VersionStamp.Create(), name, name, LanguageNames.CSharp, isSubmission: true,
-                compilationOptions: options.WithScriptClassName("Submission"), parseOptions: parsing, metadataReferences: [.. references],
+                compilationOptions: options.WithScriptClassName("Submission").WithMetadataReferenceResolver(null), parseOptions: parsing, metadataReferences: [.. references],
                 projectReferences: last is { } previous ? ImmutableArray.Create(new ProjectReference(previous)) : []))
             .AddDocument(DocumentId.CreateNewId(id), $"{name}.csx", SourceText.From(code));
         return id;
