@@ -17,6 +17,8 @@ internal sealed class ScriptChain : IDisposable
     private readonly InteractiveAssemblyLoader loader = new();
     private readonly NotebookReferenceResolver resolver;
     private readonly ScriptOptions options;
+    // Two first compilations at once give the framework's types two identities: a string is then no string in every later cell.
+    private readonly Lock compiling = new();
     private ScriptState<object>? state;
 
     public ScriptChain(string folder)
@@ -48,7 +50,10 @@ internal sealed class ScriptChain : IDisposable
     public void WarmUp()
     {
         using var apart = new InteractiveAssemblyLoader();
-        CSharpScript.Create<object>("1 + 1", options, globalsType: null, apart).Compile();
+        lock (compiling)
+        {
+            CSharpScript.Create<object>("1 + 1", options, globalsType: null, apart).Compile();
+        }
     }
 
     /// <summary>Compiles and runs code on this thread. Returns what it threw; throws when it does not compile.</summary>
@@ -58,7 +63,12 @@ internal sealed class ScriptChain : IDisposable
     /// <param name="cancellation">Interrupts it.</param>
     public (bool HasValue, object? Value, Exception? Error) Run(string name, string code, IReadOnlyList<string> packages, CancellationToken cancellation)
     {
-        var script = Compile(name, code, packages, cancellation);
+        Script<object> script;
+        lock (compiling)
+        {
+            script = Compile(name, code, packages, cancellation);
+        }
+
         var hasValue = HasValue(script, cancellation);
         Task<ScriptState<object>>? run = null;
         new CellLoop(cancellation).Run(() => run = state is null

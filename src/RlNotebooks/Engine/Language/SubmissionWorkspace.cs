@@ -9,8 +9,7 @@ namespace RlNotebooks.Engine.Language;
 
 /// <summary>
 /// The compiled cells as a chain of projects, and after them the cell that is being written. Grows with the session, is never rebuilt. Reads assemblies on its own: the
-/// compiler keeps its view of an assembly with the reference, and when cells and questions shared references while both compiled, a cell was now and then told that
-/// a string is no string.
+/// compiler keeps its view of an assembly with the reference, and questions are asked while cells compile.
 /// </summary>
 internal sealed class SubmissionWorkspace : IDisposable
 {
