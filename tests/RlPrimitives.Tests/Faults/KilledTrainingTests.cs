@@ -15,6 +15,7 @@ public class KilledTrainingTests(ITestOutputHelper output)
     [Theory]
     [InlineData("GRPO, several turns", 1)]
     [InlineData("PPO, separate trunk", 2)]
+    [InlineData("REINFORCE, several turns", 3)]
     public async Task Killed_at_random_moments_and_in_the_middle_of_saves_a_run_loses_at_most_what_was_not_saved(string kind, int seed)
     {
         using var folder = new TemporaryFolder();
