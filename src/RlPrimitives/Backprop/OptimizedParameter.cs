@@ -1,3 +1,4 @@
+using RlPrimitives.Models.Native;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -52,7 +53,7 @@ internal sealed class OptimizedParameter : IDisposable
         }
         else
         {
-            collectedGradient.add_(gradient);
+            collectedGradient.Plus_(gradient);
         }
 
         parameter.grad = null;

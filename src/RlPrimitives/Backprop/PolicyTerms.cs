@@ -33,12 +33,12 @@ internal sealed record PolicyTerms(
         var kl = batch.ReferenceLogProbs is { } reference ? Backprop.Kl.Estimate(logProbs, reference, update.Kl.Estimator, update.Kl.Clamp) : null;  // [M]
         if (kl is not null && update.Kl.Placement == KlPlacement.Loss)
         {
-            loss = loss + (kl.mul(batch.Weights).sum() * klCoefficient);  // []
+            loss = loss.Plus(kl.mul(batch.Weights).sum() * Scalars.Of(klCoefficient));  // []
         }
 
         if (update.EntropyCoefficient > 0)
         {
-            loss = loss - (entropy.mul(batch.Weights).sum() * update.EntropyCoefficient);  // []
+            loss = loss - (entropy.mul(batch.Weights).sum() * Scalars.Of(update.EntropyCoefficient));  // []
         }
 
         Tensor? valueLoss = null;
@@ -49,7 +49,7 @@ internal sealed record PolicyTerms(
                 ? Backprop.ValueLoss.Clipped(values, old, returns, clip)
                 : Backprop.ValueLoss.Squared(values, returns);  // [M]
             valueLoss = perToken.mul(batch.Weights).sum();  // []
-            loss = loss + (valueLoss * update.ValueCoefficient);  // []
+            loss = loss.Plus(valueLoss * Scalars.Of(update.ValueCoefficient));  // []
         }
 
         return new PolicyTerms(logProbs, entropy, kl, correction, outside, policyLoss, valueLoss, loss);

@@ -1,4 +1,5 @@
 using RlPrimitives.Models.Architectures;
+using RlPrimitives.Models.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -74,7 +75,7 @@ public static class TokenLogProbs
             logits = logits.to(ScalarType.Float32);
         }
 
-        return (temperature == 1 ? logits : logits.div_(temperature)).log_softmax(1);
+        return (temperature == 1 ? logits : logits.div_(Scalars.Of(temperature))).log_softmax(1);
     }
 
     private sealed class Function : autograd.SingleTensorFunction<Function>
@@ -125,7 +126,7 @@ public static class TokenLogProbs
                 {
                     var byEntropy = grad_output[1].narrow(0, start, size).unsqueeze(1);
                     var entropy = entropies!.narrow(0, start, size).unsqueeze(1);
-                    logitsGradient = probs.mul_(logProbs.add(entropy).mul_(byEntropy).add_(byLogProb)).neg_();
+                    logitsGradient = probs.mul_(logProbs.Plus(entropy).mul_(byEntropy).Plus_(byLogProb)).neg_();
                 }
                 else
                 {
@@ -133,7 +134,7 @@ public static class TokenLogProbs
                 }
 
                 logitsGradient.scatter_add_(1, targets.narrow(0, start, size).unsqueeze(1), byLogProb);
-                logitsGradient = (temperature == 1 ? logitsGradient : logitsGradient.div_(temperature)).to(head.dtype);
+                logitsGradient = (temperature == 1 ? logitsGradient : logitsGradient.div_(Scalars.Of(temperature))).to(head.dtype);
                 hiddenGradient?.narrow(0, start, size).copy_(
                     LinearProduct.Fits(logitsGradient) ? LinearProduct.Apply(logitsGradient, head, null, transposed: true) : logitsGradient.mm(head));
                 if (head.dtype == ScalarType.Float32)
@@ -142,7 +143,7 @@ public static class TokenLogProbs
                 }
                 else
                 {
-                    headGradient?.add_(logitsGradient.t().mm(features));
+                    headGradient?.Plus_(logitsGradient.t().mm(features));
                 }
             }
 

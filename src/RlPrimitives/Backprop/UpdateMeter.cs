@@ -1,3 +1,4 @@
+using RlPrimitives.Models.Native;
 using RlPrimitives.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -41,11 +42,11 @@ internal sealed class UpdateMeter
         [
             terms.Entropy.detach().sum(),
             terms.Kl?.detach().sum() ?? none,
-            ratio.lt(low).logical_and(batch.Advantages.lt(0)).sum().to(ScalarType.Float32),
-            ratio.gt(high).logical_and(batch.Advantages.gt(0)).sum().to(ScalarType.Float32),
+            ratio.lt(Scalars.Of(low)).logical_and(batch.Advantages.lt(Scalars.Of(0))).sum().to(ScalarType.Float32),
+            ratio.gt(Scalars.Of(high)).logical_and(batch.Advantages.gt(Scalars.Of(0))).sum().to(ScalarType.Float32),
             ratio.sum(),
             Backprop.Kl.Estimate(batch.OldLogProbs, logProbs, KlEstimator.K3, KlClamp.Difference20).sum(),
-            terms.SamplerWeights?.sum() ?? full([], (float)ratio.numel(), device: ratio.device),
+            terms.SamplerWeights?.sum() ?? full([], Scalars.Of((float)ratio.numel()), device: ratio.device),
             terms.ValueLoss?.detach() ?? none,
             ratio.max(),
             sampler.max(),

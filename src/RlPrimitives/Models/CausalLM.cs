@@ -90,11 +90,11 @@ public sealed partial class CausalLM : IDisposable
         {
             if (parameter.dim() == 1)
             {
-                parameter.fill_(name.EndsWith("bias", StringComparison.Ordinal) ? 0 : 1);
+                parameter.fill_(name.EndsWith("bias", StringComparison.Ordinal) ? Scalars.Of(0) : Scalars.Of(1));
             }
             else
             {
-                parameter.copy_(randn(parameter.shape, generator: generator).mul_(config.InitializerRange));
+                parameter.copy_(randn(parameter.shape, generator: generator).mul_(Scalars.Of(config.InitializerRange)));
             }
         }
 

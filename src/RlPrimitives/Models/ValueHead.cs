@@ -1,3 +1,4 @@
+using RlPrimitives.Models.Native;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -27,7 +28,7 @@ public sealed class ValueHead : IDisposable
         if (hiddenWidth > 0)
         {
             using var generator = new Generator(seed, torch.CPU);
-            hiddenWeight = Owned(randn([hiddenWidth, width], generator: generator).mul_(Math.Sqrt(2.0 / width)));
+            hiddenWeight = Owned(randn([hiddenWidth, width], generator: generator).mul_(Scalars.Of(Math.Sqrt(2.0 / width))));
             hiddenBias = Owned(zeros(hiddenWidth));
         }
 

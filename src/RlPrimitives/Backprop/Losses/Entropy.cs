@@ -1,3 +1,4 @@
+using RlPrimitives.Models.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -26,6 +27,6 @@ public static class Entropy
     {
         Shapes.CheckEqual(loss, entropy);
         ArgumentOutOfRangeException.ThrowIfNegative(coefficient);
-        return loss - (entropy * coefficient);  // [M]
+        return loss - (entropy * Scalars.Of(coefficient));  // [M]
     }
 }

@@ -1,3 +1,4 @@
+using RlPrimitives.Models.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -44,18 +45,18 @@ public static class Kl
         {
             var value = Estimate(logProbs, referenceLogProbs, KlEstimator.K3, clamp).detach();  // [M]
             var slope = K2(logProbs, referenceLogProbs);  // [M]
-            return value + (slope - slope.detach());  // [M]
+            return value.Plus(slope - slope.detach());  // [M]
         }
 
-        var difference = (referenceLogProbs - logProbs).clamp(-clamp.Difference, clamp.Difference);  // [M]
+        var difference = (referenceLogProbs - logProbs).clamp(Scalars.Of(-clamp.Difference), Scalars.Of(clamp.Difference));  // [M]
         var kl = estimator switch
         {
             KlEstimator.K1 => difference.neg(),
-            KlEstimator.K2 => difference.square() * 0.5,
+            KlEstimator.K2 => difference.Squared() * Scalars.Of(0.5),
             KlEstimator.Absolute => difference.abs(),
-            _ => difference.exp() - difference - 1,
+            _ => difference.exp() - difference - Scalars.Of(1),
         };  // [M]
-        return double.IsPositiveInfinity(clamp.Result) ? kl : kl.clamp(-clamp.Result, clamp.Result);  // [M]
+        return double.IsPositiveInfinity(clamp.Result) ? kl : kl.clamp(Scalars.Of(-clamp.Result), Scalars.Of(clamp.Result));  // [M]
     }
 
     /// <summary>The value of an estimator for one token.</summary>

@@ -1,3 +1,4 @@
+using RlPrimitives.Models.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -15,7 +16,7 @@ public static partial class PolicyLoss
     public static Tensor SequenceRatio(Tensor logProbs, Tensor oldLogProbs, ReadOnlySpan<int> lengths)
     {
         Shapes.CheckEqual(logProbs, oldLogProbs);
-        return Sequences.Mean(logProbs - oldLogProbs, lengths).clamp_max(10).exp();  // [B]
+        return Sequences.Mean(logProbs - oldLogProbs, lengths).clamp_max(Scalars.Of(10)).exp();  // [B]
     }
 
     /// <summary>GSPO-token: a token's value is its sequence's ratio, its gradient its own: exp(lp − sg(lp) + sg(mean_t(lp − old))) (arXiv:2507.18071, eq. 14).</summary>
@@ -25,7 +26,7 @@ public static partial class PolicyLoss
     {
         Shapes.CheckEqual(logProbs, oldLogProbs);
         var mean = Sequences.Spread(Sequences.Mean((logProbs - oldLogProbs).detach(), lengths), lengths);  // [M]
-        return (logProbs - logProbs.detach() + mean).clamp_max(10).exp();  // [M]
+        return (logProbs - logProbs.detach()).Plus(mean).clamp_max(Scalars.Of(10)).exp();  // [M]
     }
 
     /// <summary>Ratio of a whole sequence, exp(Σlp − Σold), as in TRL's RLOO.</summary>
@@ -34,7 +35,7 @@ public static partial class PolicyLoss
     public static Tensor SequenceProductRatio(Tensor logProbs, Tensor oldLogProbs, ReadOnlySpan<int> lengths)
     {
         Shapes.CheckEqual(logProbs, oldLogProbs);
-        return Sequences.Sum(logProbs - oldLogProbs, lengths).clamp(-20, 20).exp();  // [B]
+        return Sequences.Sum(logProbs - oldLogProbs, lengths).clamp(Scalars.Of(-20), Scalars.Of(20)).exp();  // [B]
     }
 
     /// <summary>GSPO: the clipped loss of the sequence's ratio, in the token form (Zheng et al. 2025, arXiv:2507.18071, eq. 13). Average with <see cref="LossAverage.Sequence"/>.</summary>
@@ -66,7 +67,7 @@ public static partial class PolicyLoss
         Shapes.CheckEqual(logProbs, advantages);
         var sign = advantages.sign();  // [M]
         var logRatio = logProbs - oldLogProbs;  // [M]
-        var worse = sign * minimum(sign * logRatio, sign * logRatio.clamp(-low, high));  // [M]
+        var worse = sign * minimum(sign * logRatio, sign * logRatio.clamp(Scalars.Of(-low), Scalars.Of(high)));  // [M]
         return (Sequences.Mean(advantages, lengths) * Sequences.Mean(worse, lengths).exp()).neg();  // [B]
     }
 }

@@ -1,3 +1,4 @@
+using RlPrimitives.Models.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -72,7 +73,7 @@ public static partial class PolicyLoss
         ArgumentNullException.ThrowIfNull(bounds);
         Shapes.CheckEqual(logProbs, ratio);
         Shapes.CheckEqual(logProbs, advantages);
-        return (ratio.detach().clamp(bounds.Minimum, bounds.Maximum) * advantages * logProbs).neg();  // [M]
+        return (ratio.detach().clamp(Scalars.Of(bounds.Minimum), Scalars.Of(bounds.Maximum)) * advantages * logProbs).neg();  // [M]
     }
 
     /// <summary>SAPO: −σ(τ(ρ − 1))·4/τ·A, a soft gate in place of the clip, τ by the sign of A (Gao et al. 2025, arXiv:2511.20347).</summary>
@@ -85,25 +86,25 @@ public static partial class PolicyLoss
     public static Tensor Sapo(Tensor ratio, Tensor advantages, double temperaturePositive = 1, double temperatureOther = 1.05)
     {
         Shapes.CheckEqual(ratio, advantages);
-        var temperatures = full_like(ratio, temperatureOther, requires_grad: false).masked_fill(advantages.gt(0), temperaturePositive);  // [M]
-        return (((ratio - 1) * temperatures).sigmoid() * 4 / temperatures * advantages).neg();  // [M]
+        var temperatures = full_like(ratio, Scalars.Of(temperatureOther), requires_grad: false).masked_fill(advantages.gt(Scalars.Of(0)), Scalars.Of(temperaturePositive));  // [M]
+        return (((ratio - Scalars.Of(1)) * temperatures).sigmoid() * Scalars.Of(4) / temperatures * advantages).neg();  // [M]
     }
 
     /// <summary>ρ = exp(lp − old), the log-ratio clamped to ±20 first, [M].</summary>
     public static Tensor Ratio(Tensor logProbs, Tensor oldLogProbs)
     {
         Shapes.CheckEqual(logProbs, oldLogProbs);
-        return (logProbs - oldLogProbs).clamp(-20, 20).exp();
+        return (logProbs - oldLogProbs).clamp(Scalars.Of(-20), Scalars.Of(20)).exp();
     }
 
     private static Tensor ClippedOfRatio(Tensor ratio, Tensor advantages, double low, double high, double? dualClip = null, double? ratioCap = null)
     {
-        var clipped = ratio.clamp(1 - low, 1 + high);  // [M]
-        var free = ratioCap is { } cap ? ratio.clamp_max(cap) : ratio;  // [M]
+        var clipped = ratio.clamp(Scalars.Of(1 - low), Scalars.Of(1 + high));  // [M]
+        var free = ratioCap is { } cap ? ratio.clamp_max(Scalars.Of(cap)) : ratio;  // [M]
         var objective = minimum(free * advantages, clipped * advantages);  // [M]
         if (dualClip is { } c)
         {
-            objective = where(advantages.lt(0), maximum(objective, advantages * c), objective);  // [M]
+            objective = where(advantages.lt(Scalars.Of(0)), maximum(objective, advantages * Scalars.Of(c)), objective);  // [M]
         }
 
         return objective.neg();  // [M]

@@ -1,3 +1,4 @@
+using RlPrimitives.Models.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -81,14 +82,14 @@ public sealed record SamplerCorrection
             difference = Sequences.Spread(Sequences.Sum(difference, lengths), lengths);  // [M]
         }
 
-        return difference.clamp(-20, 20).exp();  // [M]
+        return difference.clamp(Scalars.Of(-20), Scalars.Of(20)).exp();  // [M]
     }
 
     /// <summary>Weights within bounds, [M].</summary>
     internal Tensor Bounded(Tensor weights) => Bound == SamplerCorrectionBound.Truncate
-        ? weights.clamp(Minimum, Maximum)  // [M]
-        : weights.masked_fill(IsOutside(weights), 0);  // [M]
+        ? weights.clamp(Scalars.Of(Minimum), Scalars.Of(Maximum))  // [M]
+        : weights.masked_fill(IsOutside(weights), Scalars.Of(0));  // [M]
 
     /// <summary>Which weights are out of bounds, [M].</summary>
-    internal Tensor IsOutside(Tensor weights) => weights.lt(Minimum).logical_or(weights.gt(Maximum));  // [M]
+    internal Tensor IsOutside(Tensor weights) => weights.lt(Scalars.Of(Minimum)).logical_or(weights.gt(Scalars.Of(Maximum)));  // [M]
 }

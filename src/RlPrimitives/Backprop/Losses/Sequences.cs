@@ -1,3 +1,4 @@
+using RlPrimitives.Models.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -15,7 +16,7 @@ public static class Sequences
     {
         Shapes.CheckVector(perToken);
         Check(perToken.shape[0], lengths);
-        return zeros([lengths.Length], perToken.dtype, perToken.device).index_add(0, RowOfToken(lengths, perToken.device), perToken, 1);  // [B]
+        return zeros([lengths.Length], perToken.dtype, perToken.device).index_add(0, RowOfToken(lengths, perToken.device), perToken, Scalars.Of(1));  // [B]
     }
 
     /// <summary>Mean of each sequence, (1/L)·Σ_t x_t.</summary>

@@ -1,3 +1,4 @@
+using RlPrimitives.Models.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -14,7 +15,7 @@ public static class ValueLoss
     public static Tensor Squared(Tensor values, Tensor returns)
     {
         Shapes.CheckEqual(values, returns);
-        return (values - returns).square() * 0.5;  // [M]
+        return (values - returns).Squared() * Scalars.Of(0.5);  // [M]
     }
 
     /// <summary>½·max((v − R)², (clip(v, v_old ± c) − R)²), per token, to be minimised (Schulman et al. 2017, arXiv:1707.06347, as in OpenAI's baselines).</summary>
@@ -31,8 +32,8 @@ public static class ValueLoss
         Shapes.CheckEqual(values, oldValues);
         Shapes.CheckEqual(values, returns);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(clip);
-        var clipped = values.clamp(oldValues - clip, oldValues + clip);  // [M]
-        return maximum((values - returns).square(), (clipped - returns).square()) * 0.5;  // [M]
+        var clipped = values.clamp(oldValues - Scalars.Of(clip), oldValues.Plus(clip));  // [M]
+        return maximum((values - returns).Squared(), (clipped - returns).Squared()) * Scalars.Of(0.5);  // [M]
     }
 
     /// <summary>Explained variance, 1 − Var(R − V)/Var(R): 1 is perfect, 0 no better than the mean, below 0 worse.</summary>

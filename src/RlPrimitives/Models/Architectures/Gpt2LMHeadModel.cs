@@ -1,4 +1,5 @@
 using RlPrimitives.Models.Attention;
+using RlPrimitives.Models.Native;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -76,7 +77,7 @@ internal sealed class Gpt2Model : nn.Module
 
     public Tensor Forward(PackedTokens tokens, IAttention attention, long? weightsVersion, bool recompute)
     {
-        var x = wte.Forward(tokens.Ids) + wpe.Forward(tokens.Positions);  // [N, D]
+        var x = wte.Forward(tokens.Ids).Plus(wpe.Forward(tokens.Positions));  // [N, D]
         foreach (var block in h)
         {
             x = recompute
@@ -116,8 +117,8 @@ internal sealed class Gpt2Block : nn.Module
     public Tensor Forward(Tensor x, IAttention attention, long? weightsVersion)
     {
         using var scope = NewDisposeScope();
-        var attended = x + attn.Forward(ln_1.Forward(x), attention, weightsVersion);  // [N, D]
-        return (attended + mlp.Forward(ln_2.Forward(attended), weightsVersion)).MoveToOuterDisposeScope();  // [N, D]
+        var attended = x.Plus(attn.Forward(ln_1.Forward(x), attention, weightsVersion));  // [N, D]
+        return attended.Plus(mlp.Forward(ln_2.Forward(attended), weightsVersion)).MoveToOuterDisposeScope();  // [N, D]
     }
 }
 

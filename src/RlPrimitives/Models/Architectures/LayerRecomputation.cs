@@ -1,4 +1,5 @@
 using RlPrimitives.Models.Attention;
+using RlPrimitives.Models.Native;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -66,10 +67,10 @@ internal sealed class LayerRecomputation
         var adapters = module.modules().OfType<ILinear>().Select(l => l.Update).OfType<LowRankUpdate>().SelectMany(u => new[] { u.A, u.B });
         foreach (var parameter in module.parameters().Concat(adapters).Where(p => !p.IsInvalid && p.requires_grad))
         {
-            parameter.grad = full_like(parameter, double.NaN);
+            parameter.grad = full_like(parameter, Scalars.Of(double.NaN));
         }
 
-        return x.requires_grad ? full_like(x, double.NaN) : null;
+        return x.requires_grad ? full_like(x, Scalars.Of(double.NaN)) : null;
     }
 
     private sealed record Computed(Tensor Output, int Kept, LayerRecomputation State);

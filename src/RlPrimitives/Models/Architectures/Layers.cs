@@ -158,7 +158,7 @@ internal sealed class RmsNorm : nn.Module
         }
 
         var x32 = x.dtype == ScalarType.Float32 ? x : x.to(ScalarType.Float32);
-        var scale = x32.square().mean([-1], keepdim: true).add(epsilon).rsqrt();  // […, 1]
+        var scale = x32.Squared().mean([-1], keepdim: true).Plus(epsilon).rsqrt();  // […, 1]
         return x32.mul(scale).to(x.dtype).mul(weight);
     }
 }

@@ -1,4 +1,5 @@
 using RlPrimitives.Models.Attention;
+using RlPrimitives.Models.Native;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -116,8 +117,8 @@ internal sealed class LlamaDecoderLayer : nn.Module
     public Tensor Forward(Tensor x, Rotary rotary, (Tensor Cos, Tensor Sin) angles, IAttention attention, long? weightsVersion)
     {
         using var scope = NewDisposeScope();
-        var attended = x + self_attn.Forward(input_layernorm.Forward(x), rotary, angles, attention, weightsVersion);  // [N, D]
-        return (attended + mlp.Forward(post_attention_layernorm.Forward(attended), weightsVersion)).MoveToOuterDisposeScope();  // [N, D]
+        var attended = x.Plus(self_attn.Forward(input_layernorm.Forward(x), rotary, angles, attention, weightsVersion));  // [N, D]
+        return attended.Plus(mlp.Forward(post_attention_layernorm.Forward(attended), weightsVersion)).MoveToOuterDisposeScope();  // [N, D]
     }
 }
 

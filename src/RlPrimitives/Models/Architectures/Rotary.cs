@@ -1,3 +1,4 @@
+using RlPrimitives.Models.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -46,7 +47,7 @@ internal sealed class Rotary : IDisposable
     public Tensor Rotate(Tensor heads, (Tensor Cos, Tensor Sin) at) =>
         HostOperations.Fits(heads) ? Rotation.Apply(heads, at.Cos, at.Sin)
         // (x₁, x₂) → (x₁ cos − x₂ sin, x₂ cos + x₁ sin): swapping the halves and the sign in the sines does both at once.
-        : heads.mul(at.Cos).addcmul(heads.roll(half, -1), at.Sin, 1);
+        : heads.mul(at.Cos).addcmul(heads.roll(half, -1), at.Sin, Scalars.Of(1));
 
     public void Dispose() => frequencies.Dispose();
 

@@ -31,13 +31,13 @@ internal sealed class ContinuedAttention : IAttention, IDisposable
         places = Tensors.Detached(Array.ConvertAll(slots, s => (long)s), device);
         keys = starts.Select((start, b) => start + tokens.Lengths[b]).Max();
         using var scope = NewDisposeScope();
-        var key = arange(keys, device: device).view(1, 1, keys);  // [1, 1, keys]
+        var key = Scalars.Range(keys, device).view(1, 1, keys);  // [1, 1, keys]
         var position = torch.tensor(Array.ConvertAll(starts, s => (long)s), device: device).view(-1, 1, 1)
-            + arange(tokens.MaxLength, device: device).view(1, -1, 1);  // [B, T, 1]
+            .Plus(Scalars.Range(tokens.MaxLength, device).view(1, -1, 1));  // [B, T, 1]
         var seen = key.le(position);  // [B, T, keys]
         mask = seen.unsqueeze(1).DetachFromDisposeScope();
         windowMask = config.SlidingWindow < keys
-            ? seen.logical_and(key.gt(position - config.SlidingWindow!.Value)).unsqueeze(1).DetachFromDisposeScope()
+            ? seen.logical_and(key.gt(position - Scalars.Of(config.SlidingWindow!.Value))).unsqueeze(1).DetachFromDisposeScope()
             : null;
     }
 

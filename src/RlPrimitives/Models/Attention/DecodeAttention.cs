@@ -47,12 +47,12 @@ internal sealed class DecodeAttention : IAttention, IDisposable
         }
 
         using var scope = NewDisposeScope();
-        var key = arange(keys, device: device).unsqueeze(0);  // [1, keys]
+        var key = Scalars.Range(keys, device).unsqueeze(0);  // [1, keys]
         var position = torch.tensor(last, device: device).unsqueeze(1);  // [s, 1]
         var seen = key.le(position);  // [s, keys]
         mask = uneven ? seen.view(count, 1, 1, keys).DetachFromDisposeScope() : null;
         windowMask = windowed
-            ? seen.logical_and(key.gt(position - config.SlidingWindow!.Value)).view(count, 1, 1, keys).DetachFromDisposeScope()
+            ? seen.logical_and(key.gt(position - Scalars.Of(config.SlidingWindow!.Value))).view(count, 1, 1, keys).DetachFromDisposeScope()
             : null;
     }
 

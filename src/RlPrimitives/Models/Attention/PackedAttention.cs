@@ -38,9 +38,9 @@ internal sealed class PackedAttention(ModelConfig config, PackedTokens tokens, K
         {
             using var scope = NewDisposeScope();
             using var _ = no_grad();
-            var position = arange(tokens.MaxLength, device: like.device);
+            var position = Scalars.Range(tokens.MaxLength, like.device);
             var back = position.unsqueeze(1) - position.unsqueeze(0);  // [T, T] how far back a key lies
-            windowMask = back.ge(0).logical_and(back.lt(config.SlidingWindow!.Value)).DetachFromDisposeScope();
+            windowMask = back.ge(Scalars.Of(0)).logical_and(back.lt(Scalars.Of(config.SlidingWindow!.Value))).DetachFromDisposeScope();
         }
 
         return windowMask;

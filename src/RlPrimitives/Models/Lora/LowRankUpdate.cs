@@ -1,4 +1,5 @@
 using RlPrimitives.Models.Architectures;
+using RlPrimitives.Models.Native;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -33,7 +34,7 @@ internal sealed class LowRankUpdate : IDisposable
     public void Initialize(Generator generator)
     {
         var bound = 1 / Math.Sqrt(A.size(1));
-        A.copy_(rand(A.shape, generator: generator).mul_(2 * bound).sub_(bound));
+        A.copy_(rand(A.shape, generator: generator).mul_(Scalars.Of(2 * bound)).sub_(Scalars.Of(bound)));
         B.zero_().Dispose();
     }
 
