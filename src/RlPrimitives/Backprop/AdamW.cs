@@ -1,3 +1,4 @@
+using RlPrimitives.Models;
 using RlPrimitives.Models.Native;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -140,7 +141,7 @@ public sealed class AdamW : IDisposable
     /// All that a next step depends on beside parameters and gradients: <c>first_moment</c>, <c>second_moment</c>, <c>step</c> and, for
     /// parameters that are not float32, the <c>master</c> weights, each after the parameter's name and a dot; float32.
     /// </summary>
-    /// <returns>The optimizer's own tensors, not copies: to be written (<see cref="Models.SafetensorsFile.Write"/>), not changed or disposed.</returns>
+    /// <returns>The optimizer's own tensors, not copies: to be written (<see cref="SafetensorsFile.Write"/>), not changed or disposed.</returns>
     public IReadOnlyList<(string Name, Tensor Tensor)> StateTensors() => [.. parameters.SelectMany(p => p.State())];
 
     /// <summary>Takes over a state that <see cref="StateTensors"/> gave: the next step is bit for bit the one that would have followed there.</summary>
@@ -150,6 +151,14 @@ public sealed class AdamW : IDisposable
     public void LoadState(IReadOnlyDictionary<string, Tensor> state)
     {
         ArgumentNullException.ThrowIfNull(state);
+        LoadState(state.ToDictionary(s => s.Key, s => (s.Value.dtype, s.Value.shape)), (name, into) => into.copy_(state[name]));
+    }
+
+    /// <summary>The same from a file, one tensor after the other.</summary>
+    internal void LoadState(SafetensorsFile file) => LoadState(file.Entries.ToDictionary(e => e.Key, e => (e.Value.Type, e.Value.Shape)), file.CopyTo);
+
+    private void LoadState(Dictionary<string, (ScalarType Type, long[] Shape)> state, Action<string, Tensor> copy)
+    {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var own = StateTensors();
@@ -161,9 +170,9 @@ public sealed class AdamW : IDisposable
                     "trained parameters, adapters and precision?", nameof(state));
             }
 
-            if (stored.dtype != ScalarType.Float32 || !stored.shape.SequenceEqual(tensor.shape))
+            if (stored.Type != ScalarType.Float32 || !stored.Shape.SequenceEqual(tensor.shape))
             {
-                throw new ArgumentException($"'{name}' is {stored.dtype} [{string.Join(", ", stored.shape)}], needed is Float32 [{string.Join(", ", tensor.shape)}].", nameof(state));
+                throw new ArgumentException($"'{name}' is {stored.Type} [{string.Join(", ", stored.Shape)}], needed is Float32 [{string.Join(", ", tensor.shape)}].", nameof(state));
             }
         }
 
@@ -176,7 +185,7 @@ public sealed class AdamW : IDisposable
 
         foreach (var (name, tensor) in own)
         {
-            tensor.copy_(state[name]);
+            copy(name, tensor);
         }
 
         foreach (var parameter in parameters)

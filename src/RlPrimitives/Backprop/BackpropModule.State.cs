@@ -91,7 +91,7 @@ public sealed partial class BackpropModule
             using var file = Open(name);
             try
             {
-                into.LoadState(file.Entries.Keys.ToDictionary(key => key, file.Read));
+                into.LoadState(file);
             }
             catch (ArgumentException e)
             {
@@ -109,8 +109,7 @@ public sealed partial class BackpropModule
                     throw new InvalidDataException($"{Path.Combine(folder, name)}: there is no tensor '{key}' of shape [{string.Join(", ", parameter.shape)}].");
                 }
 
-                using var tensor = file.Read(key);
-                parameter.copy_(tensor);
+                file.CopyTo(key, parameter);
             }
         }
     }

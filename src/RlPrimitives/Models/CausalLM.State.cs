@@ -44,13 +44,13 @@ public sealed partial class CausalLM
             Check(stored);
             foreach (var (name, parameter) in Parameters)
             {
-                using var tensor = stored.Read(name);
-                if (!tensor.shape.SequenceEqual(parameter.shape))
+                var shape = stored.ShapeOf(name);
+                if (!shape.SequenceEqual(parameter.shape))
                 {
-                    throw new InvalidDataException($"{stored.FileOf(name)}: tensor '{name}' has shape [{string.Join(", ", tensor.shape)}], this model's is [{string.Join(", ", parameter.shape)}].");
+                    throw new InvalidDataException($"{stored.FileOf(name)}: tensor '{name}' has shape [{string.Join(", ", shape)}], this model's is [{string.Join(", ", parameter.shape)}].");
                 }
 
-                parameter.copy_(tensor);
+                stored.CopyTo(name, parameter);
             }
         }
         else

@@ -47,6 +47,7 @@ public sealed partial class CausalLM : IDisposable
     /// <param name="type">Element type to compute in; null for float32.</param>
     /// <exception cref="InvalidDataException">The folder holds tensors of another model; the message names file, tensor and expectation.</exception>
     /// <exception cref="NotSupportedException">The architecture or a feature of it is not supported; the message names it.</exception>
+    /// <exception cref="IOException">A file was changed while it was loaded, or cannot be read; the message names it.</exception>
     public static CausalLM FromPretrained(string folder, Device? device = null, ScalarType? type = null) =>
         TensorThread.RunOnce(() => Load(folder, device, type));
 
@@ -64,8 +65,7 @@ public sealed partial class CausalLM : IDisposable
         {
             if (model.ParameterNameOf(name) is { } target)
             {
-                using var stored = checkpoint.Read(name);
-                parameters[target].copy_(stored);
+                checkpoint.CopyTo(name, parameters[target]);
             }
         }
 

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace RlPrimitives.Models;
 
 /// <summary>A model in a Hugging Face folder: its configuration and its weights, in one safetensors file or in shards.</summary>
-/// <remarks>Weights are mapped, not loaded (<see cref="SafetensorsFile"/>); tensors handed out stay valid after this object is disposed.</remarks>
+/// <remarks>Weights are read when they are asked for (<see cref="SafetensorsFile"/>).</remarks>
 public sealed class ModelFolder : IDisposable
 {
     /// <summary>Name of the weights where they are in one file.</summary>
@@ -65,9 +65,13 @@ public sealed class ModelFolder : IDisposable
     /// <exception cref="KeyNotFoundException">There is no such tensor.</exception>
     public long[] ShapeOf(string name) => [.. files[Locate(name)].Entries[name].Shape];
 
-    /// <summary>The tensor on the CPU in its stored type, usually a view of the mapped file.</summary>
+    /// <summary>The tensor on the CPU in its stored type; the caller's.</summary>
     /// <exception cref="KeyNotFoundException">There is no such tensor.</exception>
+    /// <exception cref="IOException">The file was changed since the folder was opened, or cannot be read; the message names it.</exception>
     public Tensor Read(string name) => files[Locate(name)].Read(name);
+
+    /// <inheritdoc cref="SafetensorsFile.CopyTo"/>
+    internal void CopyTo(string name, Tensor target) => files[Locate(name)].CopyTo(name, target);
 
     /// <summary>Full path of the file that holds the tensor.</summary>
     /// <exception cref="KeyNotFoundException">There is no such tensor.</exception>
@@ -96,7 +100,7 @@ public sealed class ModelFolder : IDisposable
         ModelConfigJson.Write(folder, rendered);
     }
 
-    /// <summary>Releases the mappings, except for tensors already handed out.</summary>
+    /// <summary>Closes the files; tensors that were read stay.</summary>
     public void Dispose()
     {
         foreach (var file in files.Values)

@@ -95,7 +95,7 @@ public class SafetensorsFileTests
     }
 
     [Fact]
-    public void A_misaligned_tensor_is_copied_and_equal()
+    public void A_misaligned_tensor_is_read_as_any_other()
     {
         using var folder = new TemporaryFolder();
         using var scope = NewDisposeScope();
@@ -108,10 +108,10 @@ public class SafetensorsFileTests
     }
 
     [Fact]
-    public void A_view_outlives_the_file_object_and_the_file()
+    public void A_tensor_outlives_the_file_object_and_the_file()
     {
         using var folder = new TemporaryFolder();
-        Tensor view;
+        Tensor read;
         using (var source = arange(1000, dtype: float32))
         {
             SafetensorsFile.Write(folder.In("a.safetensors"), [("x", source)]);
@@ -119,7 +119,7 @@ public class SafetensorsFileTests
 
         using (var file = SafetensorsFile.Open(folder.In("a.safetensors")))
         {
-            view = file.Read("x");
+            read = file.Read("x");
         }
 
         if (OperatingSystem.IsLinux())
@@ -127,12 +127,12 @@ public class SafetensorsFileTests
             File.Delete(folder.In("a.safetensors"));
         }
 
-        Assert.Equal(999f, view[999].item<float>());
-        view.Dispose();
+        Assert.Equal(999f, read[999].item<float>());
+        read.Dispose();
     }
 
     [Fact]
-    public void Writing_into_a_view_leaves_the_file_alone()
+    public void Writing_into_a_tensor_leaves_the_file_alone()
     {
         using var folder = new TemporaryFolder();
         using var scope = NewDisposeScope();
@@ -146,7 +146,7 @@ public class SafetensorsFileTests
     }
 
     [Fact]
-    public void A_file_may_be_replaced_by_its_own_mapped_tensors()
+    public void A_file_may_be_replaced_by_its_own_tensors()
     {
         using var folder = new TemporaryFolder();
         using var scope = NewDisposeScope();
@@ -206,6 +206,82 @@ public class SafetensorsFileTests
         File.WriteAllBytes(folder.In("a.safetensors"), new byte[10]);
 
         Assert.Contains("found 10", Assert.Throws<IOException>(() => file.Read("x")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_file_that_is_cut_after_it_was_opened_is_an_error_with_its_name_and_no_end_of_the_process()
+    {
+        using var folder = new TemporaryFolder();
+        using var scope = NewDisposeScope();
+        SafetensorsFile.Write(folder.In("a.safetensors"), [("x", ones(1 << 20))]);
+        using var file = SafetensorsFile.Open(folder.In("a.safetensors"));
+        Assert.Equal(1f, file.Read("x")[^1].item<float>());
+
+        using (var cut = new FileStream(folder.In("a.safetensors"), FileMode.Open, FileAccess.Write))
+        {
+            cut.SetLength(cut.Length / 2);
+        }
+
+        foreach (var read in new Action[] { () => file.Read("x"), () => file.CopyTo("x", zeros(1 << 20)), () => file.CopyTo("x", zeros(1 << 20, dtype: float64)) })
+        {
+            var message = Assert.Throws<IOException>(read).Message;
+            Assert.StartsWith(folder.In("a.safetensors"), message, StringComparison.Ordinal);
+            Assert.Contains("'x'", message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void A_file_that_is_cut_while_it_is_read_is_read_or_an_error_with_its_name()
+    {
+        using var folder = new TemporaryFolder();
+        using var scope = NewDisposeScope();
+        using var source = ones(8 << 20);
+        for (var i = 0; i < 8; i++)
+        {
+            SafetensorsFile.Write(folder.In("a.safetensors"), [("x", source)]);
+            using var file = SafetensorsFile.Open(folder.In("a.safetensors"));
+            var wait = i;
+            var cutter = new Thread(() =>
+            {
+                Thread.Sleep(wait);
+                using var cut = new FileStream(folder.In("a.safetensors"), FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
+                cut.SetLength(1000);
+            });
+            cutter.Start();
+            using var target = zeros(8 << 20, dtype: float64);
+            var error = Record.Exception(() => file.CopyTo("x", target));
+            cutter.Join();
+            Assert.True(error is null ? target[^1].item<double>() == 1 : error is IOException && error.Message.StartsWith(folder.In("a.safetensors"), StringComparison.Ordinal), $"{error}");
+        }
+    }
+
+    [Fact]
+    public void Copying_into_a_tensor_is_reading_and_copying_whatever_its_type_and_layout()
+    {
+        using var folder = new TemporaryFolder();
+        using var scope = NewDisposeScope();
+        var many = randn(5_000_000).to(bfloat16); // more than is converted at a time
+        SafetensorsFile.Write(folder.In("a.safetensors"), [("long", many), ("matrix", arange(6, dtype: float32).view(2, 3)), ("none", zeros(0, 3)), ("number", tensor(2.5f))]);
+        using var file = SafetensorsFile.Open(folder.In("a.safetensors"));
+
+        var into = zeros(5_000_000);
+        file.CopyTo("long", into);
+        Assert.True(into.equal(many.to(float32)).all().item<bool>());
+        var same = zeros(5_000_000, dtype: bfloat16);
+        file.CopyTo("long", same);
+        Assert.True(same.equal(many).all().item<bool>());
+        var transposed = zeros(3, 2).t();
+        file.CopyTo("matrix", transposed);
+        Assert.Equal([0f, 1, 2, 3, 4, 5], transposed.contiguous().data<float>().ToArray());
+        file.CopyTo("none", zeros(0, 3));
+        file.CopyTo("none", zeros(0, 3, dtype: float64));
+        var number = zeros([], dtype: float64);
+        file.CopyTo("number", number);
+        Assert.Equal(2.5, number.item<double>());
+        var parameter = new TorchSharp.Modules.Parameter(zeros(2, 3));
+        file.CopyTo("matrix", parameter); // with gradient
+        Assert.Equal(5f, parameter[1, 2].item<float>());
+        Assert.Contains("[2, 3]", Assert.Throws<ArgumentException>(() => file.CopyTo("matrix", zeros(3, 2))).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -62,8 +62,7 @@ internal sealed class LoraFolder : IDisposable
     {
         foreach (var (name, parameter) in adapters.Parameters)
         {
-            using var stored = tensors.Read(Prefix + name);
-            parameter.copy_(stored);
+            tensors.CopyTo(Prefix + name, parameter);
         }
     }
 
