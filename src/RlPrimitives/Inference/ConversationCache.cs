@@ -89,6 +89,7 @@ internal sealed class ConversationCache(KeyValueCache cache, long budget) : IDis
     public void Reset()
     {
         Clear();
+        free.Clear(); // the cache may have lost its slots
         free.UnionWith(Enumerable.Range(0, cache.Slots));
     }
 

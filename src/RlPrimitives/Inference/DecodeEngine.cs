@@ -29,12 +29,12 @@ internal sealed class DecodeEngine : ITensorExecutor, IDisposable
     private bool stopping;
     private bool mayHoldNaN; // the cache, after a row failed: what is masked must still be finite
 
-    public DecodeEngine(CausalLM model, ITokenizer tokenizer, int maxConcurrency, long conversationBytes)
+    public DecodeEngine(CausalLM model, ITokenizer tokenizer, int maxConcurrency, long conversationBytes, Func<long[], Tensor>? allocate = null)
     {
         this.model = model;
         this.tokenizer = tokenizer;
         this.maxConcurrency = maxConcurrency;
-        cache = new KeyValueCache(model.Config, model.Device, model.Type);
+        cache = new KeyValueCache(model.Config, model.Device, model.Type, allocate);
         conversations = new ConversationCache(cache, conversationBytes);
         thread = new Thread(Loop) { Name = "RlPrimitives inference", IsBackground = true };
         thread.Start();

@@ -135,6 +135,53 @@ public class OutsideFaultsTests
     }
 
     [Theory]
+    [InlineData(0, 0)]
+    [InlineData(0, 2)]
+    [InlineData(4, 0)]
+    [InlineData(4, 1)]
+    [InlineData(4, 3)]
+    public void A_cache_whose_growth_fails_midway_is_as_new_and_holds_nothing(int slotsBefore, int tensorsThatFit)
+    {
+        using var model = TinyModels.Fresh();
+        var fit = int.MaxValue;
+        using var cache = new KeyValueCache(model.Config, CPU, ScalarType.Float32, shape => fit-- > 0 ? zeros(shape) : throw new InvalidOperationException("no memory"));
+        if (slotsBefore > 0)
+        {
+            cache.Reserve(slotsBefore, 10);
+        }
+
+        fit = tensorsThatFit;
+        Assert.Equal("no memory", Assert.Throws<InvalidOperationException>(() => cache.Reserve(8, 100)).Message);
+        Assert.Equal((0, 0, 0L), (cache.Slots, cache.Capacity, cache.Bytes));
+        fit = int.MaxValue;
+        cache.Clear();
+        cache.Reserve(2, 10);
+        Assert.Equal(2, cache.Slots);
+        var (keys, values) = cache.Read(model.Config.Layers - 1, 2, 10);
+        using (keys)
+        using (values)
+        {
+            Assert.Equal([2, model.Config.KeyValueHeads, 10, model.Config.HeadDimension], keys.shape);
+            Assert.Equal(keys.shape, values.shape);
+        }
+    }
+
+    [Fact]
+    public async Task Generation_goes_on_after_the_cache_could_not_grow()
+    {
+        using var model = TinyModels.Fresh();
+        var fit = int.MaxValue;
+        using var engine = new DecodeEngine(model, TinyModels.Tokenizer, 4, 1 << 20, shape => fit-- > 0 ? zeros(shape) : throw new InvalidOperationException("no memory"));
+        GenerationRequest[] Requests(int count) => [.. Enumerable.Range(0, count).Select(i => new GenerationRequest([1 + i, 2], new SamplingOptions { Temperature = 0, MaxNewTokens = 5 }, default))];
+        var first = await engine.GenerateAsync(Requests(2), default);
+        fit = 1;
+        Assert.Equal("no memory", (await Assert.ThrowsAsync<InvalidOperationException>(() => engine.GenerateAsync(Requests(4), default))).Message);
+        fit = int.MaxValue;
+        var again = await engine.GenerateAsync(Requests(4), default);
+        Assert.Equal(first.Select(g => g.TokenIds), again.Take(2).Select(g => g.TokenIds));
+    }
+
+    [Theory]
     [InlineData("GRPO, several turns", 40)]
     [InlineData("PPO", 16)]
     public async Task A_training_cancelled_at_any_moment_ends_as_cancelled_and_can_go_on(string kind, int moments)

@@ -5,8 +5,13 @@ using static TorchSharp.torch;
 namespace RlPrimitives.Models.Attention;
 
 /// <summary>Keys and values of running sequences: preallocated, of each layer [slots, T, Hkv, hd] for keys and the same for values.</summary>
-internal sealed class KeyValueCache(ModelConfig config, Device device, ScalarType type) : IDisposable
+/// <param name="config">The model's shape.</param>
+/// <param name="device">Where it lies.</param>
+/// <param name="type">Element type.</param>
+/// <param name="allocate">Zeros of a shape; null for libtorch's.</param>
+internal sealed class KeyValueCache(ModelConfig config, Device device, ScalarType type, Func<long[], Tensor>? allocate = null) : IDisposable
 {
+    private readonly Func<long[], Tensor> allocate = allocate ?? (shape => zeros(shape, dtype: type, device: device));
     private Tensor[] rows = []; // of each of the 2·layers: [slots, T, Hkv, hd]
     private Tensor[] flat = []; // of each of the 2·layers: [slots·T, Hkv, hd]
 
@@ -23,6 +28,7 @@ internal sealed class KeyValueCache(ModelConfig config, Device device, ScalarTyp
     public long Bytes => BytesPerToken * Slots * Capacity;
 
     /// <summary>Grows to at least this size, keeping what is there; in length by half at least, so that growing token by token copies little.</summary>
+    /// <remarks>Where an allocation fails on the way, layers of both sizes are there: everything is dropped, and the cache is as new.</remarks>
     public void Reserve(int slots, int tokens)
     {
         if (slots <= Slots && tokens <= Capacity)
@@ -37,23 +43,16 @@ internal sealed class KeyValueCache(ModelConfig config, Device device, ScalarTyp
         MemoryPlan.Check(
             (BytesPerToken * newSlots * newCapacity) - Bytes, device, FormattableString.Invariant($"The key-value cache of {newSlots} sequences of {newCapacity} tokens"),
             "generate fewer sequences at once (maxConcurrency), or shorter ones (MaxNewTokens)");
-        rows = rows.Length > 0 ? rows : new Tensor[2 * config.Layers];
-        flat = flat.Length > 0 ? flat : new Tensor[2 * config.Layers];
-        for (var i = 0; i < rows.Length; i++) // one after another: never all of the old beside all of the new
+        try
         {
-            var grown = zeros([newSlots, newCapacity, config.KeyValueHeads, config.HeadDimension], dtype: type, device: device);
-            if (Slots > 0)
-            {
-                grown.narrow(0, 0, Slots).narrow(1, 0, Capacity).copy_(rows[i]);
-                flat[i].Dispose();
-                rows[i].Dispose();
-            }
-
-            rows[i] = grown.DetachFromDisposeScope();
-            flat[i] = grown.view(newSlots * newCapacity, config.KeyValueHeads, config.HeadDimension).DetachFromDisposeScope();
+            Grow(newSlots, newCapacity);
         }
-
-        (Slots, Capacity) = (newSlots, newCapacity);
+        catch
+        {
+            Dispose();
+            (rows, flat, Slots, Capacity) = ([], [], 0, 0);
+            throw;
+        }
     }
 
     /// <summary>Forgets everything.</summary>
@@ -136,7 +135,28 @@ internal sealed class KeyValueCache(ModelConfig config, Device device, ScalarTyp
     {
         foreach (var tensor in flat.Concat(rows))
         {
-            tensor.Dispose();
+            tensor?.Dispose(); // none yet, where the first allocation failed
         }
+    }
+
+    private void Grow(int newSlots, int newCapacity)
+    {
+        rows = rows.Length > 0 ? rows : new Tensor[2 * config.Layers];
+        flat = flat.Length > 0 ? flat : new Tensor[2 * config.Layers];
+        for (var i = 0; i < rows.Length; i++) // one after another: never all of the old beside all of the new
+        {
+            var grown = allocate([newSlots, newCapacity, config.KeyValueHeads, config.HeadDimension]);
+            if (Slots > 0)
+            {
+                grown.narrow(0, 0, Slots).narrow(1, 0, Capacity).copy_(rows[i]);
+                flat[i].Dispose();
+                rows[i].Dispose();
+            }
+
+            rows[i] = grown.DetachFromDisposeScope();
+            flat[i] = grown.view(newSlots * newCapacity, config.KeyValueHeads, config.HeadDimension).DetachFromDisposeScope();
+        }
+
+        (Slots, Capacity) = (newSlots, newCapacity);
     }
 }
