@@ -44,7 +44,7 @@ internal sealed record AlgorithmSetup(
         ArgumentNullException.ThrowIfNull(rewards);
         ArgumentNullException.ThrowIfNull(backprop);
         var config = given ?? new AlgorithmConfig();
-        (advantages, update) = (Chosen(config, advantages, config.Rewards), config.Update ?? update);
+        (advantages, update) = (Chosen(config, advantages, config.Rewards), (config.Update ?? update).Checked());
         var groupSize = rollouts.Config.GroupSize;
         if (groupSize < 2 && (needsGroups || advantages.NeedsGroups || config.DynamicSampling is not null))
         {

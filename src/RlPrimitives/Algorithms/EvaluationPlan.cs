@@ -11,7 +11,7 @@ public sealed record EvaluationPlan
     public required IReadOnlyList<Problem> Problems
     {
         get;
-        init => field = value is { Count: > 0 } ? value : throw new ArgumentException("An evaluation needs at least one problem.", nameof(Problems));
+        init => field = value is { Count: > 0 } ? Problem.WithIds(value) : throw new ArgumentException("An evaluation needs at least one problem.", nameof(Problems));
     }
 
     /// <summary>Iterations between two evaluations; the last iteration is always evaluated.</summary>

@@ -75,11 +75,11 @@ public sealed partial class BackpropModule : IDisposable
     /// <param name="update">What is minimised and in how many steps; null for <see cref="UpdateConfig.Grpo"/>.</param>
     /// <param name="cancellationToken">Ends the update between two optimizer steps; the model stays usable.</param>
     /// <returns>What was measured.</returns>
-    /// <exception cref="ArgumentException">A row does not fit, or lacks the returns that a value model is trained towards.</exception>
+    /// <exception cref="ArgumentException">A row does not fit, or lacks the returns that a value model is trained towards; or the loss allows no second step on a batch and the update takes one.</exception>
     /// <exception cref="NonFiniteUpdateException">A loss or gradient was not finite; that step was not taken.</exception>
     public async Task<UpdateStatistics> UpdateAsync(IReadOnlyList<TrainingRow> rows, UpdateConfig? update = null, CancellationToken cancellationToken = default)
     {
-        update ??= UpdateConfig.Grpo;
+        update = (update ?? UpdateConfig.Grpo).Checked();
         CheckRows(rows);
         rows = await WithReferenceAsync(rows, update).ConfigureAwait(false);
         var number = updates++;

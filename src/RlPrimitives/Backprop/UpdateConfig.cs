@@ -65,4 +65,10 @@ public sealed record UpdateConfig
         get;
         init => field = value is null or > 0 ? value : throw new ArgumentOutOfRangeException(nameof(MaxPolicyKl), value, "MaxPolicyKl must be above 0, or null for no limit.");
     }
+
+    /// <summary>Refuses more than one optimizer step on a batch with a loss that cannot correct for the policy having moved.</summary>
+    internal UpdateConfig Checked() => !Loss.NeedsFreshSamples || (Epochs == 1 && MiniBatches == 1) ? this
+        : throw new ArgumentException($"{Loss.GetType().Name} has no ratio to the policy that sampled, so from the second optimizer step on its gradient would be that of another policy: " +
+            $"Epochs ({Epochs}) and MiniBatches ({MiniBatches}) must be 1. For several steps on a batch take a loss with a ratio: ClippedLoss, as in AlgorithmConfig.ReinforcePlusPlus, or " +
+            "SequenceProductLoss, as in AlgorithmConfig.Rloo.");
 }

@@ -8,13 +8,14 @@ namespace RlPrimitives.Environments;
 /// <param name="inference">The model asked.</param>
 /// <param name="problems">What it is asked.</param>
 /// <param name="sampling">How responses are sampled; null for the model's own distribution.</param>
+/// <exception cref="ArgumentException">There is no problem, or two different ones have the same id.</exception>
 public abstract class BaseEnvironment(InferenceModule inference, IReadOnlyList<Problem> problems, SamplingOptions? sampling = null)
 {
     /// <summary>The model asked.</summary>
     public InferenceModule Inference { get; } = inference;
 
     /// <summary>What it is asked.</summary>
-    public IReadOnlyList<Problem> Problems { get; } = problems.Count > 0 ? problems
+    public IReadOnlyList<Problem> Problems { get; } = problems.Count > 0 ? Problem.WithIds(problems)
         : throw new ArgumentException("An environment needs at least one problem.", nameof(problems));
 
     /// <summary>How responses are sampled.</summary>

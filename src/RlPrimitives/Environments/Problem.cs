@@ -12,4 +12,21 @@ public sealed record Problem(string Id, string Prompt, string Answer, IReadOnlyD
         : this(id, prompt, answer, new Dictionary<string, string>())
     {
     }
+
+    /// <summary>Refuses different problems of one id. The same one several times is no mistake: it is asked more often.</summary>
+    internal static IReadOnlyList<Problem> WithIds(IReadOnlyList<Problem> problems)
+    {
+        var known = new Dictionary<string, Problem>(problems.Count);
+        foreach (var problem in problems)
+        {
+            if (!known.TryAdd(problem.Id, problem) && known[problem.Id] is var other && (other.Prompt, other.Answer) != (problem.Prompt, problem.Answer))
+            {
+                throw new ArgumentException($"Two problems have the id '{problem.Id}': \"{Shown(other)}\" and \"{Shown(problem)}\". Records and tables tell problems apart by it.", nameof(problems));
+            }
+        }
+
+        return problems;
+
+        static string Shown(Problem problem) => problem.Prompt.Length <= 60 ? problem.Prompt : $"{problem.Prompt[..60]}…";
+    }
 }

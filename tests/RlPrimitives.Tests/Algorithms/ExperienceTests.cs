@@ -219,6 +219,10 @@ public class ExperienceTests
         Assert.Contains("another inference module", OfRollouts(new SimpleTextEnvironment(elsewhere, Problems)), StringComparison.Ordinal);
         _ = new GrpoAlgorithm(environment, new RolloutManager(new SimpleTextEnvironment(inference, Problems), new RolloutConfig { GroupSize = 4 }), rewards, plain); // made alike
         _ = new ReinforceAlgorithm(environment, Rollouts(1), rewards, plain);
+        string OfUpdate(UpdateConfig update) => Message(() => new ReinforceAlgorithm(environment, Rollouts(1), rewards, plain, new AlgorithmConfig { Update = update }));
+        Assert.Contains("Epochs (2) and MiniBatches (1) must be 1", OfUpdate(UpdateConfig.Reinforce with { Epochs = 2 }), StringComparison.Ordinal);
+        Assert.Contains("ReinforceLoss has no ratio", OfUpdate(UpdateConfig.Reinforce with { MiniBatches = 3 }), StringComparison.Ordinal);
+        _ = new ReinforceAlgorithm(environment, Rollouts(1), rewards, plain, new AlgorithmConfig { Update = new UpdateConfig { Epochs = 2, MiniBatches = 2 } }); // a loss with a ratio
 
         static string Message(Func<object> build) => Assert.Throws<ArgumentException>(build).Message;
     }

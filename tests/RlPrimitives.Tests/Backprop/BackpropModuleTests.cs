@@ -167,6 +167,11 @@ public class BackpropModuleTests
         Assert.Equal(12, many.OptimizerSteps);
         Assert.True(many.ClipLow > 0 && many.ClipHigh > 0 && many.ClipLow + many.ClipHigh <= 1);
         Assert.Equal(24, (await UpdateAsync(UpdateConfig.Grpo with { Epochs = 3, MiniBatches = 99 })).OptimizerSteps); // never an empty one
+        Assert.Equal(1, (await UpdateAsync(UpdateConfig.Reinforce)).OptimizerSteps);
+        foreach (var several in new[] { UpdateConfig.Reinforce with { Epochs = 2 }, UpdateConfig.Reinforce with { MiniBatches = 2 } })
+        {
+            Assert.Contains("no ratio", (await Assert.ThrowsAsync<ArgumentException>(() => UpdateAsync(several))).Message, StringComparison.Ordinal);
+        }
 
         async Task<UpdateStatistics> UpdateAsync(UpdateConfig update)
         {

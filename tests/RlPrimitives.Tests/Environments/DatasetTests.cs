@@ -36,6 +36,25 @@ public sealed class DatasetTests : IDisposable
     }
 
     [Theory]
+    [InlineData("a.jsonl", "{\"prompt\": \"1\", \"id\": \"x\"}\n\n{\"prompt\": \"2\", \"id\": \"x\"}\n", "line 3: the id 'x' is that of {0}, line 1 already")]
+    [InlineData("a.jsonl", "{\"prompt\": \"1\", \"id\": \"2\"}\n{\"prompt\": \"2\"}\n", "line 2: the id '2' is that of {0}, line 1 already")] // a number given to a row without one
+    [InlineData("a.json", "[{\"prompt\": \"1\", \"id\": 7}, {\"prompt\": \"1\", \"id\": 7}]", "item 2: the id '7' is that of {0}, item 1 already")]
+    [InlineData("a.csv", "prompt,id\n1,x\n2,y\n3,x\n", "line 4: the id 'x' is that of {0}, line 2 already")]
+    public void Two_rows_of_one_id_are_refused_and_numbered_where_another_column_is_named(string name, string content, string says)
+    {
+        var path = Write(name, content);
+        var message = Assert.Throws<InvalidDataException>(() => Prompts.Load(path)).Message;
+        Assert.StartsWith($"{path}, {string.Format(System.Globalization.CultureInfo.InvariantCulture, says, path)}", message, StringComparison.Ordinal);
+        Assert.Contains("PromptColumns", message, StringComparison.Ordinal);
+        var problems = Prompts.Load(path, new PromptColumns(Id: "none"));
+        Assert.Equal(problems.Count, problems.Select(p => p.Id).Distinct().Count());
+    }
+
+    [Fact]
+    public void An_empty_id_is_none() =>
+        Assert.Equal(["2", "y", "4"], Prompts.Load(Write("a.csv", "prompt,id\n1,\n2,y\n3,\n")).Select(p => p.Id));
+
+    [Theory]
     [InlineData("latin.csv", "prompt,answer\nna\u00efve,2\n")]
     [InlineData("latin.jsonl", "{\"prompt\": \"na\u00efve\"}\n")]
     public void Text_that_is_not_utf_8_is_refused_and_not_marred(string name, string content)

@@ -9,6 +9,17 @@ public class EnvironmentTests
     private static readonly Problem Question = new("q", "?", "hello");
 
     [Fact]
+    public void Different_problems_of_one_id_are_refused_and_the_same_one_may_come_twice()
+    {
+        using var module = new InferenceModule(TinyModels.Saying("hello"), TinyModels.Tokenizer);
+        var message = Assert.Throws<ArgumentException>(() => new SimpleTextEnvironment(module, [Question, new Problem("q", "!", "hello")])).Message;
+        Assert.Contains("the id 'q': \"?\" and \"!\"", message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => new SimpleTextEnvironment(module, [Question, Question with { Answer = "bye" }]));
+        Assert.Throws<ArgumentException>(() => new RlPrimitives.Algorithms.EvaluationPlan { Problems = [Question, Question with { Prompt = "!" }] });
+        Assert.Equal(2, new SimpleTextEnvironment(module, [Question, new Problem("q", "?", "hello")]).Problems.Count);
+    }
+
+    [Fact]
     public async Task A_response_that_stops_by_itself_ends_the_episode_terminated()
     {
         using var module = new InferenceModule(TinyModels.Saying("hello"), TinyModels.Tokenizer);

@@ -15,6 +15,9 @@ public interface IPolicyLoss
     /// <summary>Ratios beyond which a token counts as clipped, for the record; null where the loss does not clip.</summary>
     (double Low, double High)? Bounds { get; }
 
+    /// <summary>Whether it is right only at the policy that sampled, having no ratio to correct with: an update is then one optimizer step.</summary>
+    bool NeedsFreshSamples => false;
+
     /// <summary>The ratio that the loss looks at, on each token, [M].</summary>
     Tensor Ratio(PolicyTokens tokens);
 

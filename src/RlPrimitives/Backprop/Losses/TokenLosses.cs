@@ -30,6 +30,9 @@ public sealed record ReinforceLoss : IPolicyLoss
     public (double Low, double High)? Bounds => null;
 
     /// <inheritdoc/>
+    public bool NeedsFreshSamples => true;
+
+    /// <inheritdoc/>
     public Tensor Ratio(PolicyTokens tokens) => TokenRatio.Of(tokens);
 
     /// <inheritdoc/>

@@ -7,7 +7,7 @@ internal static class JsonLinesFile
 {
     public static List<Problem> Read(string path, PromptColumns columns)
     {
-        var problems = new List<Problem>();
+        var problems = new ProblemList(columns);
         var number = 0;
         foreach (var line in File.ReadLines(path, Prompts.Utf8))
         {
@@ -16,11 +16,11 @@ internal static class JsonLinesFile
             {
                 var place = $"{path}, line {number}";
                 using var document = Parse(line, (_, column) => $"{place}, column {column}");
-                problems.Add(ProblemOf(document.RootElement, place, $"{number}", columns));
+                Add(problems, document.RootElement, place, $"{number}", columns);
             }
         }
 
-        return problems;
+        return problems.Problems;
     }
 
     /// <summary>Whether a file holds one array, as <c>.json</c> files often do.</summary>
@@ -39,7 +39,13 @@ internal static class JsonLinesFile
     public static List<Problem> ReadArray(string path, PromptColumns columns)
     {
         using var document = Parse(File.ReadAllText(path, Prompts.Utf8), (line, column) => $"{path}, line {line}, column {column}");
-        return [.. document.RootElement.EnumerateArray().Select((item, i) => ProblemOf(item, $"{path}, item {i + 1}", $"{i + 1}", columns))];
+        var problems = new ProblemList(columns);
+        foreach (var (i, item) in document.RootElement.EnumerateArray().Index())
+        {
+            Add(problems, item, $"{path}, item {i + 1}", $"{i + 1}", columns);
+        }
+
+        return problems.Problems;
     }
 
     private static JsonDocument Parse(string text, Func<long?, long?, string> place)
@@ -54,7 +60,7 @@ internal static class JsonLinesFile
         }
     }
 
-    private static Problem ProblemOf(JsonElement item, string place, string number, PromptColumns columns)
+    private static void Add(ProblemList problems, JsonElement item, string place, string number, PromptColumns columns)
     {
         try
         {
@@ -68,7 +74,7 @@ internal static class JsonLinesFile
                 throw new InvalidDataException($"{place}: '{columns.Prompt}' must be a text, found {given.ValueKind}.");
             }
 
-            return columns.Read(item.EnumerateObject().Select(p => KeyValuePair.Create(p.Name, TextOf(p.Value))), place, number);
+            problems.Add(item.EnumerateObject().Select(p => KeyValuePair.Create(p.Name, TextOf(p.Value))), place, number);
         }
         catch (InvalidOperationException e)
         {

@@ -13,20 +13,20 @@ internal static class ParquetFile
     {
         // The package only reads asynchronously; off the caller's context, so that waiting cannot block it.
         var rows = Task.Run(() => RowsAsync(path)).GetAwaiter().GetResult();
-        var problems = new List<Problem>();
+        var problems = new ProblemList(columns);
         foreach (var row in rows)
         {
-            var number = problems.Count + 1;
+            var number = problems.Problems.Count + 1;
             var place = $"{path}, row {number}";
             if (row.TryGetValue(columns.Prompt, out var prompt) && Plain(prompt) is not string)
             {
                 throw new InvalidDataException($"{place}: '{columns.Prompt}' must be a text, found {prompt?.GetType().Name ?? "nothing"}.");
             }
 
-            problems.Add(columns.Read(row.Select(c => KeyValuePair.Create(c.Key, TextOf(c.Value))), place, $"{number}"));
+            problems.Add(row.Select(c => KeyValuePair.Create(c.Key, TextOf(c.Value))), place, $"{number}");
         }
 
-        return problems;
+        return problems.Problems;
     }
 
     private static async Task<IEnumerable<IDictionary<string, object?>>> RowsAsync(string path)

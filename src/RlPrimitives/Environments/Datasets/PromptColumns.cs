@@ -19,7 +19,7 @@ public sealed record PromptColumns(string Prompt = "prompt", string Answer = "an
         }
 
         return fields.Remove(Prompt, out var prompt)
-            ? new Problem(fields.Remove(Id, out var id) ? id : number, prompt, fields.Remove(Answer, out var answer) ? answer : "", fields)
+            ? new Problem(fields.Remove(Id, out var id) && id.Length > 0 ? id : number, prompt, fields.Remove(Answer, out var answer) ? answer : "", fields)
             : throw new InvalidDataException($"{place}: there is no '{Prompt}'; there are {(fields.Count > 0 ? string.Join(", ", fields.Keys) : "no columns")}. Name the columns with PromptColumns.");
     }
 }

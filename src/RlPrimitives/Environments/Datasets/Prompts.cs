@@ -12,7 +12,7 @@ public static class Prompts
     /// <param name="path">The file.</param>
     /// <param name="columns">Which columns are what; null for "prompt", "answer" and "id".</param>
     /// <exception cref="FileNotFoundException">There is no such file; the message gives the full path looked at.</exception>
-    /// <exception cref="InvalidDataException">The file is broken, is text but not UTF-8, or a row has no prompt; the message gives file, line or row, and column.</exception>
+    /// <exception cref="InvalidDataException">The file is broken, is text but not UTF-8, a row has no prompt, or two have one id; the message gives file, line or row, and column.</exception>
     /// <exception cref="NotSupportedException">The extension is another.</exception>
     public static IReadOnlyList<Problem> Load(string path, PromptColumns? columns = null)
     {

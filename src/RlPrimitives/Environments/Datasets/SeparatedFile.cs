@@ -21,7 +21,7 @@ internal static class SeparatedFile
 
             var names = Array.ConvertAll(parser.Record!, n => n.Trim()); // "prompt, answer" is written by hand often enough
             Check(names, path, columns);
-            var problems = new List<Problem>();
+            var problems = new ProblemList(columns);
             for (var line = parser.RawRow + 1; parser.Read(); line = parser.RawRow + 1)
             {
                 var cells = parser.Record!;
@@ -31,10 +31,10 @@ internal static class SeparatedFile
                     throw new InvalidDataException($"{place}: {cells.Length} cells, but {names.Length} columns are named. Quote cells that hold '{separator}' or quotes.");
                 }
 
-                problems.Add(columns.Read(names.Zip(cells, (name, cell) => KeyValuePair.Create(name, (string?)cell)), place, $"{line}"));
+                problems.Add(names.Zip(cells, (name, cell) => KeyValuePair.Create(name, (string?)cell)), place, $"{line}");
             }
 
-            return problems;
+            return problems.Problems;
         }
         catch (BadDataException e)
         {
