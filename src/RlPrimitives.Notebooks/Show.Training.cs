@@ -6,8 +6,8 @@ namespace RlPrimitives.Notebooks;
 public static partial class Show
 {
     /// <summary>
-    /// A live panel for a training run: progress, time left, reward so far, tokens per second; one line of text where there is no notebook.
+    /// A live panel for a training run: progress, time left, reward so far, tokens per second; where there is no notebook a bar in one line of a terminal, plain lines in a file or pipe.
     /// Pass it as <c>progress</c>; it works in the thread that reports.
     /// </summary>
-    public static IProgress<TrainStep> Training() => new TrainingProgress(NotebookHost.Current, TimeProvider.System);
+    public static IProgress<TrainStep> Training() => new TrainingProgress(ITrainingView.Of(NotebookHost.Current), TimeProvider.System);
 }

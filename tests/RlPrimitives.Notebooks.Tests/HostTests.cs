@@ -8,26 +8,16 @@ namespace RlPrimitives.Notebooks.Tests
         private static Dictionary<string, string> Text(string text) => new() { ["text/plain"] = text, ["text/html"] = $"<b>{text}</b>" };
 
         [Fact]
-        public void A_terminal_line_is_rewritten_in_place_and_ended_once()
+        public void A_log_gets_whole_lines_ten_seconds_apart_and_is_no_terminal()
         {
             var console = new StringWriter { NewLine = "\n" };
-            var line = new ConsoleHost(console, isTerminal: true).Display(Text("long line"));
-            line.Update(Text("short"));
-            line.Complete();
-            line.Complete();
-
-            Assert.Equal("long line\rshort    \n", console.ToString());
-        }
-
-        [Fact]
-        public void A_log_gets_whole_lines_ten_seconds_apart()
-        {
-            var console = new StringWriter { NewLine = "\n" };
-            var host = new ConsoleHost(console, isTerminal: false);
+            var host = new ConsoleHost(console);
             host.Display(Text("a")).Update(Text("b"));
 
             Assert.Equal("a\nb\n", console.ToString());
             Assert.Equal(TimeSpan.FromSeconds(10), host.UpdateInterval);
+            Assert.Null(host.Terminal());
+            Assert.IsType<HostView>(ITrainingView.Of(host));
         }
 
         [Fact]

@@ -1,5 +1,7 @@
 using RlPrimitives.Algorithms;
 using RlPrimitives.Notebooks.Live;
+using Spectre.Console;
+using Spectre.Console.Testing;
 
 namespace RlPrimitives.Notebooks.Tests;
 
@@ -32,7 +34,7 @@ public class TrainingProgressTests
     private readonly Recorder host = new();
     private readonly ManualTime time = new();
 
-    private TrainingProgress Progress => field ??= new TrainingProgress(host, time);
+    private TrainingProgress Progress => field ??= new TrainingProgress(ITrainingView.Of(host), time);
 
     private void Report(int iteration, int iterations = 60, float reward = 0.625f) => Progress.Report(Histories.Step(iteration, iterations, [reward]));
 
@@ -121,25 +123,68 @@ public class TrainingProgressTests
     }
 
     [Fact]
-    public void A_terminal_has_a_bar_in_one_line_that_does_not_wrap_and_a_log_has_plain_lines()
+    public void A_log_has_plain_lines_without_a_bar()
     {
-        var (terminal, log) = (new StringWriter { NewLine = "\n" }, new StringWriter { NewLine = "\n" });
-        foreach (var (writer, isTerminal) in new[] { (terminal, true), (log, false) })
-        {
-            var progress = new TrainingProgress(new ConsoleHost(writer, isTerminal, width: 60), time);
-            progress.Report(Histories.Step(1, 4, [1]));
-            time.Advance(TimeSpan.FromSeconds(11));
-            progress.Report(Histories.Step(2, 4, [1]));
-            progress.Report(Histories.Step(4, 4, [1]));
-        }
+        var log = new StringWriter { NewLine = "\n" };
+        Run(new HostView(new ConsoleHost(log)));
 
-        var states = terminal.ToString().TrimEnd('\n').Split('\r');
-        Assert.Equal(3, states.Length);
-        Assert.All(states, s => Assert.InRange(s.Length, 1, 59));
-        Assert.StartsWith("━━━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌ iteration 1/4  reward 1", states[0], StringComparison.Ordinal);
-        Assert.StartsWith("━━━━━━━━━━━━━━━━━━━━ iteration 4/4", states[2], StringComparison.Ordinal);
         Assert.Equal(["iteration 1/4", "iteration 2/4", "iteration 4/4"], log.ToString().TrimEnd('\n').Split('\n').Select(l => l[..13]));
         Assert.DoesNotContain("━", log.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain('\e', log.ToString());
+    }
+
+    [Fact]
+    public void A_terminal_has_a_bar_in_one_line_that_is_drawn_over_and_does_not_wrap()
+    {
+        using var terminal = new TestConsole().Colors(ColorSystem.NoColors).Width(60).SupportsUnicode(true).EmitAnsiSequences();
+        Run(new TerminalView(terminal));
+
+        var states = terminal.Output.Split("\r\e[2K")[1..];
+        Assert.Equal(3, states.Length);
+        Assert.Equal([5, 10, 20], states.Select(s => s.TakeWhile(c => c == '━').Count())); // of 20
+        Assert.All(states, s => Assert.Equal("iteration ", s[21..31]));
+        Assert.StartsWith("iteration 4/4  reward 1 ", states[2][21..], StringComparison.Ordinal);
+        Assert.All(states, s => Assert.InRange(s.TrimEnd('\n').Length, 50, 59)); // one column of the terminal is left: no wrapping
+        Assert.Equal([false, false, true], states.Select(s => s.EndsWith('\n')));
+        Assert.DoesNotContain('\n', string.Concat(states).TrimEnd('\n'));
+    }
+
+    [Fact]
+    public void Colours_tell_what_is_done_from_what_is_left_and_alarms_from_numbers()
+    {
+        using var terminal = new TestConsole().Colors(ColorSystem.TrueColor).Width(200).SupportsUnicode(true).EmitAnsiSequences();
+        var progress = new TrainingProgress(new TerminalView(terminal), time);
+        progress.Report(Histories.Step(1, 4, [1]) with { Alarms = [new Alarm("no [signal]", "all groups agree", "take other problems")] });
+
+        Assert.Matches("\e\\[[0-9;]+m━{5}\e\\[0m\e\\[[0-9;]+m━{15}\e\\[0m", terminal.Output);
+        Assert.Matches("\e\\[[0-9;]+m  ! no \\[signal\\]\e\\[0m", terminal.Output); // markup in a name is text
+    }
+
+    [Fact]
+    public void A_run_after_one_that_broke_off_gets_a_line_of_its_own_and_what_is_printed_between_states_stays()
+    {
+        using var terminal = new TestConsole().Colors(ColorSystem.NoColors).Width(200).EmitAnsiSequences();
+        var progress = new TrainingProgress(new TerminalView(terminal), time);
+        progress.Report(Histories.Step(1, 4, [1]));
+        terminal.WriteLine(" printed");
+        time.Advance(TimeSpan.FromSeconds(1));
+        progress.Report(Histories.Step(2, 4, [1]));
+        progress.Report(Histories.Step(1, 4, [1])); // another run
+
+        var lines = terminal.Output.Split('\n');
+        Assert.Equal(3, lines.Length);
+        Assert.EndsWith(" printed", lines[0], StringComparison.Ordinal);
+        Assert.Contains("iteration 2/4", lines[1], StringComparison.Ordinal);
+        Assert.Contains("iteration 1/4", lines[2], StringComparison.Ordinal);
+    }
+
+    private void Run(ITrainingView view)
+    {
+        var progress = new TrainingProgress(view, time);
+        progress.Report(Histories.Step(1, 4, [1]));
+        time.Advance(TimeSpan.FromSeconds(11));
+        progress.Report(Histories.Step(2, 4, [1]));
+        progress.Report(Histories.Step(4, 4, [1]));
     }
 
     [Fact]

@@ -1,60 +1,33 @@
 using RlPrimitives.Notebooks.Formatting;
+using Spectre.Console;
 
 namespace RlPrimitives.Notebooks.Live;
 
-/// <summary>Plain text: one line rewritten in place on a terminal; elsewhere (a log, a pipe) a line now and then.</summary>
+/// <summary>Plain text on the console: a line for each state, now and then. A training that is watched in a terminal is drawn there (<see cref="TerminalView"/>).</summary>
 /// <param name="output">Null for the console as it is at each write.</param>
-/// <param name="isTerminal">Whether lines can be rewritten.</param>
-/// <param name="width">Columns of the terminal: a line that wraps cannot be rewritten; null to ask the console.</param>
-internal sealed class ConsoleHost(TextWriter? output, bool isTerminal, int? width = null) : INotebookHost
+internal sealed class ConsoleHost(TextWriter? output) : INotebookHost, INotebookOutput
 {
-    public static ConsoleHost Shared { get; } = new(null, !Console.IsOutputRedirected);
+    public static ConsoleHost Shared { get; } = new(null);
 
-    public TimeSpan UpdateInterval => isTerminal ? TimeSpan.FromMilliseconds(200) : TimeSpan.FromSeconds(10);
+    public TimeSpan UpdateInterval => TimeSpan.FromSeconds(10);
 
-    public bool IsTerminal => isTerminal;
+    /// <summary>The terminal that the console is; null where output goes to a file, a pipe or a build's log, or nothing can be drawn over.</summary>
+    public IAnsiConsole? Terminal()
+    {
+        if (output is not null || Console.IsOutputRedirected)
+        {
+            return null;
+        }
 
-    private int Columns => width ?? (output is null && Console.WindowWidth > 1 ? Console.WindowWidth : 200);
-
-    private TextWriter Writer => output ?? Console.Out;
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Out) });
+        return console.Profile.Capabilities is { Interactive: true, Ansi: true } ? console : null;
+    }
 
     public INotebookOutput Display(IReadOnlyDictionary<string, string> bundle)
     {
-        var line = new Line(this);
-        line.Update(bundle);
-        return line;
+        Update(bundle);
+        return this;
     }
 
-    private sealed class Line(ConsoleHost host) : INotebookOutput
-    {
-        private int shown;
-        private bool open;
-
-        public void Update(IReadOnlyDictionary<string, string> bundle)
-        {
-            var text = bundle[MimeTypes.Plain];
-            if (!CanRewrite(text))
-            {
-                Complete();
-                host.Writer.WriteLine(text);
-                return;
-            }
-
-            text = text.Length < host.Columns ? text : text[..(host.Columns - 1)];
-            host.Writer.Write((open ? "\r" : "") + text + new string(' ', Math.Max(0, shown - text.Length)));
-            host.Writer.Flush();
-            (shown, open) = (text.Length, true);
-        }
-
-        public void Complete()
-        {
-            if (open)
-            {
-                host.Writer.WriteLine();
-                (shown, open) = (0, false);
-            }
-        }
-
-        private bool CanRewrite(string text) => host.IsTerminal && !text.Contains('\n', StringComparison.Ordinal);
-    }
+    public void Update(IReadOnlyDictionary<string, string> bundle) => (output ?? Console.Out).WriteLine(bundle[MimeTypes.Plain]);
 }

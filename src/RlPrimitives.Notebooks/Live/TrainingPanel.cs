@@ -14,7 +14,7 @@ namespace RlPrimitives.Notebooks.Live;
 /// <param name="Alarms">Every alarm so far by name: the newest, and on how many steps.</param>
 internal sealed record TrainingPanel(TrainStep Step, IReadOnlyList<double> Rewards, TimeSpan Elapsed, IReadOnlyDictionary<string, (Alarm Newest, int Steps)> Alarms)
 {
-    private const int SparkWidth = 200, SparkHeight = 36, BarWidth = 20;
+    private const int SparkWidth = 200, SparkHeight = 36;
 
     public bool IsFinal => Step.Iteration >= Step.Iterations;
 
@@ -23,25 +23,21 @@ internal sealed record TrainingPanel(TrainStep Step, IReadOnlyList<double> Rewar
 
     private double Share => Math.Clamp((double)Step.Iteration / Math.Max(1, Step.Iterations), 0, 1);
 
-    /// <param name="hasBar">Whether the line of text has a bar, as a terminal's has.</param>
-    public IReadOnlyDictionary<string, string> ToBundle(bool hasBar = false) => new Dictionary<string, string> { [MimeTypes.Html] = Html(), [MimeTypes.Plain] = Plain(hasBar) };
-
-    private string Plain(bool hasBar)
-    {
-        var done = (int)Math.Round(Share * BarWidth);
-        var bar = hasBar ? $"{new string('━', done)}{new string('╌', BarWidth - done)} " : "";
-        return bar + string.Join("  ", Parts().Prepend(FormattableString.Invariant($"iteration {Step.Iteration}/{Step.Iterations}")));
-    }
-
-    private IEnumerable<string> Parts() =>
+    /// <summary>The numbers in one line of text.</summary>
+    public string Numbers => string.Join("  ",
     [
+        FormattableString.Invariant($"iteration {Step.Iteration}/{Step.Iterations}"),
         "reward " + Short(Step.RewardMean),
         "entropy " + Short(Step.Update.Entropy),
         .. double.IsNaN(Step.Update.Kl) ? Array.Empty<string>() : ["kl " + Short(Step.Update.Kl)],
         Short(Step.Rollouts.TokensPerSecond) + " tok/s",
         IsFinal ? "in " + Clock(Elapsed) : "ETA " + Clock(Remaining),
-        .. Step.Alarms.Select(a => "! " + a.Name),
-    ];
+    ]);
+
+    /// <summary>The newest step's alarms by name, marked.</summary>
+    public IEnumerable<string> AlarmsNow => Step.Alarms.Select(a => "! " + a.Name);
+
+    public IReadOnlyDictionary<string, string> ToBundle() => new Dictionary<string, string> { [MimeTypes.Html] = Html(), [MimeTypes.Plain] = string.Join("  ", [Numbers, .. AlarmsNow]) };
 
     private string Html()
     {
@@ -52,7 +48,7 @@ internal sealed record TrainingPanel(TrainStep Step, IReadOnlyList<double> Rewar
             <div style="display:flex;gap:1em;align-items:center"><b>iteration {Step.Iteration} of {Step.Iterations}</b>
             <div style="flex:1;height:8px;border-radius:4px;background:rgba(128,128,128,0.25)"><div style="width:{share:0.#}%;height:8px;border-radius:4px;background:{colour}"></div></div>
             <span>{(IsFinal ? $"done in {Clock(Elapsed)}" : $"{Clock(Elapsed)} so far, {Clock(Remaining)} left")}</span></div>
-            <div style="display:flex;gap:1em;align-items:center;margin-top:4px">{Sparkline()}<span>{string.Join(" &nbsp; ", Numbers().Select(n => $"{WebUtility.HtmlEncode(n.Name)}&nbsp;<b>{WebUtility.HtmlEncode(n.Value)}</b>"))}</span></div>
+            <div style="display:flex;gap:1em;align-items:center;margin-top:4px">{Sparkline()}<span>{string.Join(" &nbsp; ", Details().Select(n => $"{WebUtility.HtmlEncode(n.Name)}&nbsp;<b>{WebUtility.HtmlEncode(n.Value)}</b>"))}</span></div>
             {string.Concat(Alarms.Select(a => Line(a.Value.Newest, a.Value.Steps)))}</div>
             """);
     }
@@ -60,7 +56,7 @@ internal sealed record TrainingPanel(TrainStep Step, IReadOnlyList<double> Rewar
     private static string Line(Alarm alarm, int steps) => FormattableString.Invariant(
         $"<div style=\"margin-top:4px;color:{Palette.Vermillion}\"><b>{WebUtility.HtmlEncode(alarm.Name)}</b> on {steps} step{(steps == 1 ? "" : "s")}: {WebUtility.HtmlEncode(alarm.Message)}. <i>{WebUtility.HtmlEncode(alarm.Remedy)}</i></div>\n");
 
-    private IEnumerable<(string Name, string Value)> Numbers()
+    private IEnumerable<(string Name, string Value)> Details()
     {
         yield return ("reward", $"{Short(Rewards[0])} → {Short(Step.RewardMean)}");
         yield return ("entropy", Short(Step.Update.Entropy) + " nats");

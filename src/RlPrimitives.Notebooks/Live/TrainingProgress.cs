@@ -3,18 +3,17 @@ using RlPrimitives.Algorithms;
 namespace RlPrimitives.Notebooks.Live;
 
 /// <summary>
-/// Shows each step at once, in the thread that reports it, but no more often than the host wants. A step held back is shown when that time is over,
+/// Shows each step at once, in the thread that reports it, but no more often than the view wants. A step held back is shown when that time is over,
 /// so the newest state is never lost; the last iteration is always shown and ends the panel.
 /// </summary>
-internal sealed class TrainingProgress(INotebookHost host, TimeProvider time) : IProgress<TrainStep>
+internal sealed class TrainingProgress(ITrainingView view, TimeProvider time) : IProgress<TrainStep>
 {
     private readonly Lock gate = new();
     private readonly List<double> rewards = [];
     private readonly Dictionary<string, (Alarm Newest, int Steps)> alarms = [];
-    private INotebookOutput? output;
     private ITimer? timer;
     private TrainStep? newest;
-    private bool held;
+    private bool held, shown;
     private long shownAt;
     private long startedAt;
     private TimeSpan firstStep;
@@ -37,7 +36,7 @@ internal sealed class TrainingProgress(INotebookHost host, TimeProvider time) : 
             }
 
             var passed = time.GetElapsedTime(shownAt);
-            if (output is null || value.Iteration >= value.Iterations || passed >= host.UpdateInterval)
+            if (!shown || value.Iteration >= value.Iterations || passed >= view.UpdateInterval)
             {
                 Render();
             }
@@ -45,7 +44,7 @@ internal sealed class TrainingProgress(INotebookHost host, TimeProvider time) : 
             {
                 held = true;
                 timer?.Dispose();
-                timer = time.CreateTimer(_ => RenderHeld(), null, host.UpdateInterval - passed, Timeout.InfiniteTimeSpan);
+                timer = time.CreateTimer(_ => RenderHeld(), null, view.UpdateInterval - passed, Timeout.InfiniteTimeSpan);
             }
         }
     }
@@ -54,7 +53,8 @@ internal sealed class TrainingProgress(INotebookHost host, TimeProvider time) : 
     private void Begin(TrainStep first)
     {
         timer?.Dispose();
-        (timer, held, output) = (null, false, null);
+        (timer, held, shown) = (null, false, false);
+        view.Begin();
         rewards.Clear();
         alarms.Clear();
         startedAt = time.GetTimestamp();
@@ -74,25 +74,14 @@ internal sealed class TrainingProgress(INotebookHost host, TimeProvider time) : 
 
     private void Render()
     {
-        held = false;
+        (held, shown) = (false, true);
         shownAt = time.GetTimestamp();
         var panel = new TrainingPanel(newest!, rewards, firstStep + time.GetElapsedTime(startedAt), alarms);
-        var bundle = panel.ToBundle(hasBar: host is ConsoleHost { IsTerminal: true });
-        if (output is null || (panel.IsFinal && !output.CanUpdate))
-        {
-            // Where what is shown stays as it is, the end is shown beside the beginning.
-            output = host.Display(bundle);
-        }
-        else
-        {
-            output.Update(bundle);
-        }
-
+        view.Show(panel);
         if (panel.IsFinal)
         {
             timer?.Dispose();
             timer = null;
-            output.Complete();
         }
     }
 }
