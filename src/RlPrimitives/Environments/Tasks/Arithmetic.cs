@@ -52,7 +52,7 @@ public static class Arithmetic
             var draws = new Draws(RandomStream.For(seed, (ulong)i, (ulong)steps, (ulong)limit));
             var (text, value) = Expression(draws, steps, limit);
             return new Problem(
-                string.Create(CultureInfo.InvariantCulture, $"steps-{i}"),
+                string.Create(CultureInfo.InvariantCulture, $"steps-{steps}-{limit}-{seed}-{i}"),
                 text + "=",
                 value.ToString(CultureInfo.InvariantCulture),
                 new Dictionary<string, string> { ["expression"] = text, ["steps"] = steps.ToString(CultureInfo.InvariantCulture) });

@@ -18,7 +18,7 @@ public static class Countdown
         ArgumentOutOfRangeException.ThrowIfGreaterThan(numbers, 6);
         ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, 100);
-        return Enumerable.Range(0, count).Select(i => Make(i, new Draws(RandomStream.For(seed, (ulong)i, (ulong)numbers, (ulong)limit)), numbers, limit)).ToArray();
+        return Enumerable.Range(0, count).Select(i => Make(string.Create(CultureInfo.InvariantCulture, $"countdown-{numbers}-{limit}-{seed}-{i}"), new Draws(RandomStream.For(seed, (ulong)i, (ulong)numbers, (ulong)limit)), numbers, limit)).ToArray();
     }
 
     /// <summary>Whether an expression solves a problem: it uses only the given numbers, each at most as often as given, and its value is the target, exactly.</summary>
@@ -38,7 +38,7 @@ public static class Countdown
         return read.Numerals.All(n => int.TryParse(n, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && left.Remove(number));
     }
 
-    private static Problem Make(int index, Draws draws, int numbers, int limit)
+    private static Problem Make(string id, Draws draws, int numbers, int limit)
     {
         while (true)
         {
@@ -48,7 +48,7 @@ public static class Countdown
                 var listed = string.Join(' ', given.Select(n => n.ToString(CultureInfo.InvariantCulture)));
                 var target = solution.Value.ToString(CultureInfo.InvariantCulture);
                 return new Problem(
-                    string.Create(CultureInfo.InvariantCulture, $"countdown-{index}"),
+                    id,
                     $"numbers {listed}, target {target}: ",
                     solution.Text,
                     new Dictionary<string, string> { ["numbers"] = listed, ["target"] = target, ["solution"] = solution.Text });

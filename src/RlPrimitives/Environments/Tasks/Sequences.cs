@@ -15,7 +15,7 @@ public static class Sequences
     public static IReadOnlyList<Problem> Sorting(int count, ulong seed, int minimum = 3, int maximum = 6, int limit = 10)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
-        return Make(count, seed, minimum, maximum, "sort", (draws, length) =>
+        return Make(count, seed, minimum, maximum, "sort", string.Create(CultureInfo.InvariantCulture, $"{limit}-"), (draws, length) =>
         {
             var numbers = Enumerable.Range(0, length).Select(_ => draws.Between(0, limit - 1)).ToArray();
             return (Joined(numbers), Joined(numbers.Order()));
@@ -30,13 +30,13 @@ public static class Sequences
     /// <param name="minimum">Fewest letters, at least 1.</param>
     /// <param name="maximum">Most letters, at most 100.</param>
     public static IReadOnlyList<Problem> Reversal(int count, ulong seed, int minimum = 3, int maximum = 8) =>
-        Make(count, seed, minimum, maximum, "reverse", (draws, length) =>
+        Make(count, seed, minimum, maximum, "reverse", "", (draws, length) =>
         {
             var letters = Enumerable.Range(0, length).Select(_ => (char)draws.Between('a', 'z')).ToArray();
             return (new string(letters), new string(letters.Reverse().ToArray()));
         });
 
-    private static Problem[] Make(int count, ulong seed, int minimum, int maximum, string task, Func<Draws, int, (string Given, string Answer)> make)
+    private static Problem[] Make(int count, ulong seed, int minimum, int maximum, string task, string variant, Func<Draws, int, (string Given, string Answer)> make)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(minimum, 1);
@@ -48,7 +48,7 @@ public static class Sequences
             var length = draws.Between(minimum, maximum);
             var (given, answer) = make(draws, length);
             return new Problem(
-                string.Create(CultureInfo.InvariantCulture, $"{task}-{i}"), $"{task} {given}: ", answer,
+                string.Create(CultureInfo.InvariantCulture, $"{task}-{variant}{minimum}-{maximum}-{seed}-{i}"), $"{task} {given}: ", answer,
                 new Dictionary<string, string> { ["length"] = length.ToString(CultureInfo.InvariantCulture) });
         }).ToArray();
     }

@@ -31,6 +31,19 @@ public class GeneratorTests
         }
     }
 
+    [Fact]
+    public void Problems_of_different_draws_can_be_joined_to_one_set()
+    {
+        Problem[] joined =
+        [
+            .. Arithmetic.MultiStep(9, seed: 1), .. Arithmetic.MultiStep(9, seed: 2), .. Arithmetic.MultiStep(9, seed: 1, steps: 4), .. Arithmetic.MultiStep(9, seed: 1, limit: 30),
+            .. Countdown.Problems(9, seed: 1), .. Countdown.Problems(9, seed: 2), .. Countdown.Problems(9, seed: 1, numbers: 4), .. Countdown.Problems(9, seed: 1, limit: 30),
+            .. Sequences.Sorting(9, seed: 1), .. Sequences.Sorting(9, seed: 2), .. Sequences.Sorting(9, seed: 1, maximum: 7), .. Sequences.Sorting(9, seed: 1, limit: 20),
+            .. Sequences.Reversal(9, seed: 1), .. Sequences.Reversal(9, seed: 2), .. Sequences.Reversal(9, seed: 1, minimum: 4),
+        ];
+        Assert.Equal(joined.Length, joined.Select(p => p.Id).Distinct().Count());
+    }
+
     [Theory]
     [InlineData("3*7+25", true)]
     [InlineData("25 + 7*3 = 46", true)]
