@@ -68,14 +68,16 @@ internal static partial class Fuzzer
 
         (int Refused, int Kinds) Loop()
         {
-            var corpus = seeds.ToList();
-            var mutator = new Mutator(new Random(Seed), words);
+            // Those that are read are changed as often as all others together: else nearly all would soon be broken in several places, and refused at the first.
+            var (right, broken) = (seeds.ToList(), seeds.ToList());
+            var random = new Random(Seed);
+            var mutator = new Mutator(random, words);
             var seen = new HashSet<string>();
             var no = 0;
             Coverage.Shared?.IsNew();
             for (; done < count; Volatile.Write(ref done, done + 1))
             {
-                current = mutator.Next(corpus);
+                current = mutator.Next(random.Next(2) == 0 ? right : broken);
                 if (Keep is not null)
                 {
                     File.WriteAllBytes(Path.Combine(Keep, $"{name}.input"), current);
@@ -84,6 +86,7 @@ internal static partial class Fuzzer
                 Coverage.Shared?.Clear();
                 var allocated = Allocated();
                 string kind;
+                var corpus = right;
                 try
                 {
                     kind = read(current);
@@ -91,6 +94,7 @@ internal static partial class Fuzzer
                 catch (Exception e) when (isRefusal(e))
                 {
                     no++;
+                    corpus = broken;
                     kind = $"{e.GetType().Name} {Kind().Replace(e.Message, "·")}";
                 }
 
