@@ -36,9 +36,11 @@ public sealed class HuggingFaceTokenizer : ITokenizer
         this.configJson = configJson;
         this.chatTemplateFile = chatTemplateFile;
         file = TokenizerFile.Parse(tokenizerJson, path);
+        file.CheckIds(path);
         using var config = TokenizerFile.ParseJson(configJson ?? "{}"u8.ToArray(), configPath);
         var settings = TokenizerFile.Object(config.RootElement, configPath, "the document");
         AddTokensOfConfig(settings, configPath);
+        file.CheckIds(configPath);
 
         rawTokens = new(file.AddedTokens.Where(t => !t.Normalized));
         normalizedTokens = new(file.AddedTokens.Where(t => t.Normalized).Select(t => t with { Content = Normalize(t.Content) }));

@@ -107,6 +107,19 @@ internal sealed record TokenizerFile(
         }
     }
 
+    /// <summary>Refuses ids far beyond the number of tokens: a table by id would take memory out of proportion to the file.</summary>
+    /// <param name="path">The file that gave the last of them.</param>
+    public void CheckIds(string path)
+    {
+        const int mostUnused = 1 << 16;
+        var (token, id) = Vocabulary.Concat(AddedTokens.Select(t => KeyValuePair.Create(t.Content, t.Id))).MaxBy(v => v.Value);
+        var count = Vocabulary.Count + AddedTokens.Count;
+        if (id > count + mostUnused)
+        {
+            throw Broken(path, $"\"{token}\"", $"has id {id}, but there are only {count} tokens; at most {mostUnused} ids may be unused");
+        }
+    }
+
     public static InvalidDataException Broken(string path, string place, string what, Exception? inner = null) =>
         new($"{path}: {place} {what}.", inner);
 

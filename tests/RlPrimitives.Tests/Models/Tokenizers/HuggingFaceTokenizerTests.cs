@@ -249,6 +249,8 @@ public sealed class HuggingFaceTokenizerTests : IDisposable
     [InlineData("\"content\": \"<|endoftext|>\"", "\"content\": \"\\ud800\"", "added_tokens[0].content holds an unpaired surrogate")]
     [InlineData("\"id\": 700", "\"id\": 5", "which \"&\" has already")]
     [InlineData("\"id\": 700", "\"id\": \"5\"", "added_tokens[0].id must be an id")]
+    [InlineData("\"#\": 2", "\"#\": 2147483647", "\"#\" has id 2147483647, but there are only 701 tokens")]
+    [InlineData("\"id\": 700", "\"id\": 100000", "\"<|endoftext|>\" has id 100000, but there are only 701 tokens")]
     [InlineData("\"special\": true", "\"special\": 1", "added_tokens[0].special must be true or false")]
     public void Broken_files_are_refused_with_the_place(string from, string to, string message)
     {
@@ -285,6 +287,8 @@ public sealed class HuggingFaceTokenizerTests : IDisposable
         Assert.Contains("eos_token is \"</s>\"", Assert.Throws<InvalidDataException>(() => HuggingFaceTokenizer.FromPretrained(folder)).Message, StringComparison.Ordinal);
         Config("""{"added_tokens_decoder": {"3": {"content": "<x>"}}}""");
         Assert.Contains("added_tokens_decoder[\"3\"]", Assert.Throws<InvalidDataException>(() => HuggingFaceTokenizer.FromPretrained(folder)).Message, StringComparison.Ordinal);
+        Config("""{"added_tokens_decoder": {"2147483647": {"content": "<x>"}}}""");
+        Assert.Contains("tokenizer_config.json: \"<x>\" has id 2147483647", Assert.Throws<InvalidDataException>(() => HuggingFaceTokenizer.FromPretrained(folder)).Message, StringComparison.Ordinal);
         Config("[]");
         Assert.Throws<InvalidDataException>(() => HuggingFaceTokenizer.FromPretrained(folder));
         Config("""{"pad_token": {"content": "<x>"}, "added_tokens_decoder": {"701": {"content": "<x>", "special": true}}}""");
