@@ -105,7 +105,7 @@ internal readonly record struct Rational
     {
         if (text.IndexOfAny(['e', 'E']) is > 0 and var e)
         {
-            return int.TryParse(text.AsSpan(e + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var exponent) && Math.Abs(exponent) <= MaxBits
+            return int.TryParse(text.AsSpan(e + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var exponent) && exponent is >= -MaxBits and <= MaxBits
                 ? FromText(text[..e]) * Of(10).Power(Of(exponent)) : throw new FormatException("the number is too large");
         }
 
