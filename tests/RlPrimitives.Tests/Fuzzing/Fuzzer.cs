@@ -26,11 +26,10 @@ internal static partial class Fuzzer
     /// <param name="isRefusal">Whether an exception is one that the reader documents, with the place in its message.</param>
     /// <param name="mostBytes">Most memory allocated for an input of a length.</param>
     /// <param name="part">Share of <see cref="Inputs"/>, for slow readers.</param>
-    /// <param name="onAllThreads">Whether memory is counted that other threads allocate; such a test runs alone.</param>
     /// <returns>What was tried.</returns>
     public static string Run(
         string name, IReadOnlyList<byte[]> seeds, IReadOnlyList<string> words, Func<byte[], string> read, Func<Exception, bool> isRefusal, Func<int, long>? mostBytes = null,
-        double part = 1, bool onAllThreads = false)
+        double part = 1)
     {
         mostBytes ??= length => (1 << 20) + (2000L * length);
         foreach (var seed in seeds)
@@ -64,8 +63,6 @@ internal static partial class Fuzzer
         Assert.True(failure is null, $"{name}, input {done + 1}: {failure}\nThe input: {Show(current)}");
         return string.Create(CultureInfo.InvariantCulture, $"{name}: {count} inputs, {refused} refused, {count - refused} read, {kinds} kinds of outcome");
 
-        long Allocated() => onAllThreads ? GC.GetTotalAllocatedBytes(precise: true) : GC.GetAllocatedBytesForCurrentThread();
-
         (int Refused, int Kinds) Loop()
         {
             // Those that are read are changed as often as all others together: else nearly all would soon be broken in several places, and refused at the first.
@@ -84,7 +81,7 @@ internal static partial class Fuzzer
                 }
 
                 Coverage.Shared?.Clear();
-                var allocated = Allocated();
+                var allocated = GC.GetAllocatedBytesForCurrentThread();
                 string kind;
                 var corpus = right;
                 try
@@ -98,7 +95,7 @@ internal static partial class Fuzzer
                     kind = $"{e.GetType().Name} {Kind().Replace(e.Message, "·")}";
                 }
 
-                allocated = Allocated() - allocated;
+                allocated = GC.GetAllocatedBytesForCurrentThread() - allocated;
                 Assert.True(allocated <= mostBytes(current.Length), $"{allocated} bytes were allocated for an input of {current.Length} bytes.");
                 if ((seen.Add(kind) | (Coverage.Shared?.IsNew() ?? false)) && corpus.Count < 4000)
                 {

@@ -38,7 +38,12 @@ internal static class ParquetFile
             var result = await ParquetSerializer.DeserializeUntypedAsync(stream).ConfigureAwait(false);
             return result.Data!;
         }
-        catch (Exception e) when (e is not OutOfMemoryException)
+        catch (OutOfMemoryException e)
+        {
+            // The package takes the memory that a length in the file claims (2 GB at most) before it looks whether the bytes are there.
+            throw new InvalidDataException($"{path} asks for more memory than there is: it is damaged, or too large to be read as a whole.", e);
+        }
+        catch (Exception e)
         {
             throw new InvalidDataException($"{path} is not a Parquet file that can be read: {e.Message}", e); // the package throws what its parts throw
         }
