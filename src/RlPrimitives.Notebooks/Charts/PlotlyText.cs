@@ -16,8 +16,19 @@ internal static partial class PlotlyText
     /// <summary>The same, line by line.</summary>
     public static string[] Lines(string html) => [.. Break().Split(html).Select(Plain)];
 
-    /// <summary>Lines of at most <paramref name="width"/> characters, broken at spaces.</summary>
+    /// <summary>Lines of at most <paramref name="width"/> characters, broken at spaces, as few as possible and about equally long.</summary>
     public static string[] Wrap(string text, int width)
+    {
+        var lines = Filled(text, width);
+        for (var narrower = width - 1; lines.Length > 1 && narrower > width / 2 && Filled(text, narrower) is var other && other.Length == lines.Length; narrower--)
+        {
+            lines = other;
+        }
+
+        return lines;
+    }
+
+    private static string[] Filled(string text, int width)
     {
         var lines = new List<string>();
         var line = new StringBuilder();
