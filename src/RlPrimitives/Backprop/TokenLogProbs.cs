@@ -7,11 +7,13 @@ namespace RlPrimitives.Backprop;
 /// <summary>Log-probs (nats) of given tokens and the entropy at each place, from features and the output head, in chunks.</summary>
 /// <remarks>
 /// Logits of a whole batch, [M, V] in float32, would be by far the largest tensor of a training step. Here only a chunk exists at a time:
-/// the forward pass keeps nothing of it (unless one chunk is all), the backward pass makes it again.
+/// the forward pass keeps nothing of it (unless all of them are few), the backward pass makes it again.
 /// </remarks>
 public static class TokenLogProbs
 {
     private const long LogitsAtOnce = 16 << 20; // floats: 64 MB
+    private const long LogitsInCache = 2 << 20; // floats: 8 MB, which a processor passes over again and again without going to memory
+    private const int RowsWorthAProduct = 256;
 
     /// <summary>Log-probs and entropies with gradients for features and head.</summary>
     /// <param name="hidden">Features, [M, D].</param>
@@ -35,46 +37,70 @@ public static class TokenLogProbs
             throw new ArgumentOutOfRangeException(nameof(temperature), temperature, "Temperature must be above 0: greedy samples have no gradient.");
         }
 
-        var chunk = (int)Math.Max(1, logitsAtOnce / head.size(0));
+        var most = Math.Max(1, logitsAtOnce / head.size(0));
+        var chunk = hidden.device_type == DeviceType.CPU ? Math.Min(most, Math.Max(RowsWorthAProduct, LogitsInCache / head.size(0))) : most;
         return is_grad_enabled() && (hidden.requires_grad || head.requires_grad)
-            ? Function.apply(hidden, head, targets, temperature, withEntropy, chunk)
+            ? Function.apply(hidden, head, targets, temperature, withEntropy, chunk, hidden.size(0) <= most)
             : Forward(hidden, head, targets, temperature, withEntropy, chunk, keep: false).Result; // no backward pass would free it
     }
 
-    // [2, M]: log-probs, entropies; and all log-probs, [M, V], where they are to be kept and one chunk held them.
-    private static (Tensor Result, Tensor? Kept) Forward(Tensor hidden, Tensor head, Tensor targets, double temperature, bool withEntropy, int chunk, bool keep)
+    // [2, M]: log-probs, entropies; and each chunk's log-probs of the whole vocabulary, [c, V], where they are to be kept.
+    private static (Tensor Result, Tensor[]? Kept) Forward(Tensor hidden, Tensor head, Tensor targets, double temperature, bool withEntropy, long chunk, bool keep)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var count = hidden.size(0);
         var result = zeros([2, count], dtype: ScalarType.Float32, device: hidden.device);
-        Tensor? kept = null;
+        using var product = new LinearProduct.Weight(head, transposed: false);
+        var kept = keep ? new List<Tensor>() : null;
         for (long start = 0; start < count; start += chunk)
         {
             using var step = NewDisposeScope();
             var size = Math.Min(chunk, count - start);
-            var logProbs = LogSoftmax(hidden.narrow(0, start, size), head, temperature);  // [c, V]
-            result[0].narrow(0, start, size).copy_(logProbs.gather(1, targets.narrow(0, start, size).unsqueeze(1)).squeeze(1));
-            if (withEntropy)
-            {
-                result[1].narrow(0, start, size).copy_(logProbs.exp().mul_(logProbs).sum(1).neg_());
-            }
-
-            kept = keep && size == count ? logProbs.DetachFromDisposeScope() : null;
+            var logProbs = LogSoftmax(
+                hidden.narrow(0, start, size), product, targets.narrow(0, start, size), temperature, result[0].narrow(0, start, size),
+                withEntropy ? result[1].narrow(0, start, size) : null);  // [c, V]
+            kept?.Add(logProbs.DetachFromDisposeScope());
         }
 
-        return (result.MoveToOuterDisposeScope(), kept);
+        return (result.MoveToOuterDisposeScope(), kept?.ToArray());
     }
 
-    private static Tensor LogSoftmax(Tensor hidden, Tensor head, double temperature)
+    // All log-probs, [c, V]; those of the targets, and the entropies where wanted, are written to the results, [c].
+    private static Tensor LogSoftmax(Tensor hidden, LinearProduct.Weight head, Tensor targets, double temperature, Tensor targetLogProbs, Tensor? entropies)
     {
-        var logits = LinearProduct.Fits(hidden) ? LinearProduct.Apply(hidden, head, null, transposed: false) : nn.functional.linear(hidden, head);
+        var logits = head.Times(hidden);
+        if (HostOperations.Fits(logits))
+        {
+            HostLogSoftmax.Forward(logits, targets, temperature, targetLogProbs, entropies);
+            return logits;
+        }
+
         if (logits.dtype != ScalarType.Float32)
         {
             logits = logits.to(ScalarType.Float32);
         }
 
-        return (temperature == 1 ? logits : logits.div_(temperature)).log_softmax(1);
+        var logProbs = (temperature == 1 ? logits : logits.div_(temperature)).log_softmax(1);
+        targetLogProbs.copy_(logProbs.gather(1, targets.unsqueeze(1)).squeeze(1));
+        entropies?.copy_(logProbs.exp().mul_(logProbs).sum(1).neg_());
+        return logProbs;
+    }
+
+    // ∂lp/∂z = onehot − p;  ∂H/∂z = −p·(log p + H); in place where it can be.
+    private static Tensor LogitsGradient(Tensor logProbs, Tensor targets, double temperature, Tensor byLogProb, Tensor? byEntropy, Tensor? entropies)
+    {
+        if (HostOperations.Fits(logProbs))
+        {
+            HostLogSoftmax.Backward(logProbs, targets, temperature, byLogProb.contiguous(), byEntropy?.contiguous(), entropies);
+            return logProbs;
+        }
+
+        var factor = byEntropy is null ? byLogProb.unsqueeze(1)
+            : logProbs.add(entropies!.unsqueeze(1)).mul_(byEntropy.unsqueeze(1)).add_(byLogProb.unsqueeze(1));
+        var gradient = logProbs.exp().mul_(factor).neg_();
+        gradient.scatter_add_(1, targets.unsqueeze(1), byLogProb.unsqueeze(1));
+        return temperature == 1 ? gradient : gradient.div_(temperature);
     }
 
     private sealed class Function : autograd.SingleTensorFunction<Function>
@@ -84,10 +110,10 @@ public static class TokenLogProbs
         public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
         {
             var (hidden, head, targets) = ((Tensor)vars[0], (Tensor)vars[1], (Tensor)vars[2]);
-            var (temperature, withEntropy, chunk) = ((double)vars[3], (bool)vars[4], (int)vars[5]);
+            var (temperature, withEntropy, chunk) = ((double)vars[3], (bool)vars[4], (long)vars[5]);
             using var scope = NewDisposeScope();
             using var _ = no_grad();
-            var (result, kept) = Forward(hidden, head, targets, temperature, withEntropy, chunk, keep: true);
+            var (result, kept) = Forward(hidden, head, targets, temperature, withEntropy, chunk, keep: (bool)vars[6]);
             ctx.save_data("temperature", temperature);
             ctx.save_data("chunk", chunk);
             // Only inputs may go through save_for_backward; what was computed here is handed over as it is, and freed by the backward pass.
@@ -105,37 +131,24 @@ public static class TokenLogProbs
             using var computed = (Computed)ctx.get_data("computed");
             var (entropies, kept) = computed;
             var temperature = (double)ctx.get_data("temperature");
-            var chunk = (int)ctx.get_data("chunk");
+            var chunk = (long)ctx.get_data("chunk");
             var count = hidden.size(0);
             var entropyMatters = entropies is not null && grad_output[1].count_nonzero().item<long>() > 0;
             // A frozen head (under adapters) has no gradient to compute. Over chunks it sums in float32, whatever the head's type.
             var hiddenGradient = hidden.requires_grad ? empty_like(hidden) : null;
             var headGradient = head.requires_grad ? zeros_like(head, dtype: ScalarType.Float32) : null;
+            using var product = new LinearProduct.Weight(head, transposed: false);
             for (long start = 0; start < count; start += chunk)
             {
                 using var step = NewDisposeScope();
                 var size = Math.Min(chunk, count - start);
                 var features = hidden.narrow(0, start, size);
-                var logProbs = kept ?? LogSoftmax(features, head, temperature);  // [c, V]
-                var byLogProb = grad_output[0].narrow(0, start, size).unsqueeze(1);  // [c, 1]
-                var probs = logProbs.exp();  // [c, V]
-                // ∂lp/∂z = onehot − p;  ∂H/∂z = −p·(log p + H)
-                Tensor logitsGradient;
-                if (entropyMatters)
-                {
-                    var byEntropy = grad_output[1].narrow(0, start, size).unsqueeze(1);
-                    var entropy = entropies!.narrow(0, start, size).unsqueeze(1);
-                    logitsGradient = probs.mul_(logProbs.add(entropy).mul_(byEntropy).add_(byLogProb)).neg_();
-                }
-                else
-                {
-                    logitsGradient = probs.mul_(byLogProb).neg_();
-                }
-
-                logitsGradient.scatter_add_(1, targets.narrow(0, start, size).unsqueeze(1), byLogProb);
-                logitsGradient = (temperature == 1 ? logitsGradient : logitsGradient.div_(temperature)).to(head.dtype);
-                hiddenGradient?.narrow(0, start, size).copy_(
-                    LinearProduct.Fits(logitsGradient) ? LinearProduct.Apply(logitsGradient, head, null, transposed: true) : logitsGradient.mm(head));
+                var ids = targets.narrow(0, start, size);
+                var logProbs = kept?[start / chunk] ?? LogSoftmax(features, product, ids, temperature, empty(size, device: hidden.device), null);  // [c, V]
+                var logitsGradient = LogitsGradient(
+                    logProbs, ids, temperature, grad_output[0].narrow(0, start, size), entropyMatters ? grad_output[1].narrow(0, start, size) : null,
+                    entropies?.narrow(0, start, size)).to(head.dtype);
+                hiddenGradient?.narrow(0, start, size).copy_(product.TransposedTimes(logitsGradient));
                 if (head.dtype == ScalarType.Float32)
                 {
                     headGradient?.addmm_(logitsGradient.t(), features, 1, 1);
@@ -146,17 +159,20 @@ public static class TokenLogProbs
                 }
             }
 
-            return [hiddenGradient?.MoveToOuterDisposeScope()!, headGradient?.to(head.dtype).MoveToOuterDisposeScope()!, null!, null!, null!, null!];
+            return [hiddenGradient?.MoveToOuterDisposeScope()!, headGradient?.to(head.dtype).MoveToOuterDisposeScope()!, null!, null!, null!, null!, null!];
         }
     }
 
-    /// <summary>What the forward pass hands to the backward pass: entropies [M], and all log-probs [M, V] where one chunk held them.</summary>
-    private sealed record Computed(Tensor? Entropies, Tensor? LogProbs) : IDisposable
+    /// <summary>What the forward pass hands to the backward pass: entropies [M], and log-probs [c, V] of each chunk where they were kept.</summary>
+    private sealed record Computed(Tensor? Entropies, Tensor[]? LogProbs) : IDisposable
     {
         public void Dispose()
         {
             Entropies?.Dispose();
-            LogProbs?.Dispose();
+            foreach (var chunk in LogProbs ?? [])
+            {
+                chunk.Dispose();
+            }
         }
     }
 }

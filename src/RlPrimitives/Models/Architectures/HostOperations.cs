@@ -18,6 +18,9 @@ internal static unsafe class HostOperations
     /// <summary>Address of the first element of a float32 tensor.</summary>
     public static float* DataOf(Tensor x) => (float*)AtenOperators.DataOf(x);
 
+    /// <summary>Address of the first element of an int64 tensor.</summary>
+    public static long* IdsOf(Tensor ids) => (long*)AtenOperators.DataOf(ids);
+
     /// <summary>Runs <paramref name="body"/> over pieces of [0, rows), on as many threads as the work is worth; pieces do not depend on the number of threads.</summary>
     /// <param name="rows">How many rows.</param>
     /// <param name="width">Elements of a row.</param>

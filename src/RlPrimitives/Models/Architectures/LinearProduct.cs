@@ -23,8 +23,54 @@ internal static class LinearProduct
 
     private static Tensor Forward(Tensor x, Tensor weight, Tensor? bias, bool transposed)
     {
-        using var outByIn = transposed ? weight.t().contiguous() : null;
-        return AtenOperators.PackedLinear(x, outByIn ?? weight, bias);
+        using var scope = NewDisposeScope();
+        using var product = new Weight(weight, transposed);
+        return product.Times(x, bias).MoveToOuterDisposeScope();
+    }
+
+    // Xᵀ·dY or the transpose of dYᵀ·X, whichever has less to transpose: [in, out] where transposed, otherwise [out, in].
+    private static Tensor ByWeight(Tensor x, Tensor byOutput, bool transposed)
+    {
+        long n = x.size(0), inputs = x.size(1), outputs = byOutput.size(1);
+        var (left, right) = transposed ? (x, byOutput) : (byOutput, x);
+        return left.size(1) * n <= (right.size(1) * n) + (inputs * outputs)
+            ? AtenOperators.Product(Transposition.Of(left), right)
+            : Transposition.Of(AtenOperators.Product(Transposition.Of(right), left));
+    }
+
+    /// <summary>A weight that multiplies several matrices; its transposed copy is made once. No gradients.</summary>
+    /// <param name="weight">[out, in], or [in, out] where <paramref name="transposed"/>.</param>
+    /// <param name="transposed">Whether the weight lies as GPT-2's does.</param>
+    public sealed class Weight(Tensor weight, bool transposed) : IDisposable
+    {
+        private Tensor? other;
+
+        /// <summary>x·Wᵀ + b, [N, in] → [N, out]</summary>
+        public Tensor Times(Tensor x, Tensor? bias = null)
+        {
+            if (!Fits(x))
+            {
+                return nn.functional.linear(x, transposed ? weight.t() : weight, bias);
+            }
+
+            var inByOut = transposed ? weight : Other();
+            return AtenOperators.PackedLinear(x.contiguous(), inByOut.t(), bias);
+        }
+
+        /// <summary>y·W, [N, out] → [N, in]</summary>
+        public Tensor TransposedTimes(Tensor y)
+        {
+            if (!Fits(y))
+            {
+                return y.mm(transposed ? weight.t() : weight);
+            }
+
+            return AtenOperators.Product(y.contiguous(), transposed ? Other() : weight);
+        }
+
+        public void Dispose() => other?.Dispose();
+
+        private Tensor Other() => other ??= Transposition.Of(weight).DetachFromDisposeScope();
     }
 
     private sealed class Function : autograd.SingleTensorFunction<Function>
@@ -48,12 +94,13 @@ internal static class LinearProduct
             using var scope = NewDisposeScope();
             using var _ = no_grad();
             var saved = ctx.get_saved_variables();
-            var (x, weight) = (saved[0], saved[1]);
+            var (x, weight) = (saved[0].contiguous(), saved[1]);
             var transposed = (bool)ctx.get_data("transposed");
             var byOutput = grad_output.contiguous();  // [N, out]
             // Frozen weights (under adapters) and the first layer's input have no gradient: it is not computed.
-            var byInput = !x.requires_grad ? null : AtenOperators.PackedLinear(byOutput, transposed ? weight : weight.t().contiguous(), null);  // [N, in]
-            var byWeight = !weight.requires_grad ? null : transposed ? x.t().mm(byOutput) : byOutput.t().mm(x);
+            using var product = new Weight(weight, transposed);
+            var byInput = saved[0].requires_grad ? product.TransposedTimes(byOutput) : null;  // [N, in]
+            var byWeight = weight.requires_grad ? ByWeight(x, byOutput, transposed) : null;
             var byBias = (bool)ctx.get_data("trainsBias") ? byOutput.sum([0]) : null;
             List<Tensor?> gradients = (bool)ctx.get_data("biased") ? [byInput, byWeight, byBias, null] : [byInput, byWeight, null];
             gradients.ForEach(g => g?.MoveToOuterDisposeScope());
