@@ -41,6 +41,29 @@ public class TokenLogProbsTests
         AssertClose(headGradient, head.grad!);
     }
 
+    [Fact]
+    public void Several_kept_chunks_give_what_chunks_made_again_give()
+    {
+        using var scope = NewDisposeScope();
+        random.manual_seed(1);
+        const int rows = 600, vocabulary = 9000; // three chunks of 256 rows and less
+        Tensor hidden = (randn(rows, 8) * 20).requires_grad_(true), head = randn(vocabulary, 8).requires_grad_(true); // most probabilities are 0
+        var targets = randint(0, vocabulary, rows, dtype: ScalarType.Int64);
+        var results = new[] { 16 << 20, 100 * vocabulary }.Select(logitsAtOnce =>
+        {
+            var computed = TokenLogProbs.Compute(hidden, head, targets, 1, withEntropy: true, logitsAtOnce);
+            (computed[0].mean() + computed[1].mean()).backward();
+            var all = new[] { computed.detach(), hidden.grad!.clone(), head.grad!.clone() };
+            hidden.grad = head.grad = null;
+            return all;
+        }).ToArray();
+        foreach (var (kept, again) in results[0].Zip(results[1]))
+        {
+            Assert.True(kept.isfinite().all().item<bool>());
+            AssertClose(again, kept);
+        }
+    }
+
     [Theory]
     [InlineData(1 << 20)]
     [InlineData(40)]

@@ -47,6 +47,44 @@ public class HostOperationsTests
             x => x[0].mul(cos) + x[0].roll(width / 2, -1).mul(sin));
     }
 
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(1, 50)]
+    [InlineData(50, 1)]
+    [InlineData(16, 16)]
+    [InlineData(47, 33)]
+    [InlineData(130, 257)]
+    public void A_transposed_copy_holds_the_same_numbers(long rows, long columns)
+    {
+        using var _ = no_grad();
+        var matrix = Random(1, rows, columns);
+        Assert.True(Transposition.Of(matrix).equal(matrix.t()).all().item<bool>());
+        var part = Random(2, rows + 3, columns + 5).narrow(0, 1, rows).narrow(1, 2, columns); // rows lie apart
+        Assert.True(Transposition.Of(part).equal(part.t()).all().item<bool>());
+        Assert.True(Transposition.Of(matrix.t()).equal(matrix).all().item<bool>());
+        Assert.True(Transposition.Of(matrix).is_contiguous());
+    }
+
+    [Theory]
+    [InlineData(64, 5, 3, true)]
+    [InlineData(65, 40, 7, false)] // the gradient of the weight from the transposed output's gradient, or from the transposed input
+    [InlineData(65, 7, 40, false)]
+    [InlineData(200, 96, 384, true)]
+    [InlineData(200, 384, 96, true)]
+    public void A_linear_product_is_libtorchs_and_so_are_its_gradients(long n, long inputs, long outputs, bool hasBias)
+    {
+        Assert.True(LinearProduct.Fits(Random(1, n, inputs)), "oneDNN is not there: nothing would be tested");
+        foreach (var transposed in new[] { false, true })
+        {
+            var weight = (transposed ? Random(2, inputs, outputs) : Random(2, outputs, inputs)) / Math.Sqrt(inputs);
+            Tensor[] given = hasBias ? [Random(1, n, inputs), weight, Random(3, outputs)] : [Random(1, n, inputs), weight];
+            AssertSame(
+                given,
+                x => LinearProduct.Apply(x[0], x[1], x.ElementAtOrDefault(2), transposed),
+                x => nn.functional.linear(x[0], transposed ? x[1].t() : x[1], x.ElementAtOrDefault(2)));
+        }
+    }
+
     [Fact]
     public void Parts_of_a_larger_product_are_read_where_they_lie()
     {
