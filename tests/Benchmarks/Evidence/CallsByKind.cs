@@ -3,7 +3,7 @@ using RlPrimitives.Rollouts;
 
 namespace Benchmarks.Evidence;
 
-/// <summary>Counts calls a problem by the problem's <c>kind</c>, on the way to the rewards.</summary>
+/// <summary>Counts calls a problem by the problem's <c>kind</c>, on the way to the rewards; NaN where a batch has no problem of the kind.</summary>
 internal sealed class CallsByKind(IRewardComputer inner) : IRewardComputer
 {
     public double Easy { get; private set; }
@@ -23,6 +23,6 @@ internal sealed class CallsByKind(IRewardComputer inner) : IRewardComputer
         (FirstEasy, FirstHard) = (FirstEasy ?? Easy, FirstHard ?? Hard);
         return inner.ComputeRewardsAsync(trajectories, method, cancellationToken);
 
-        double Mean(string kind) => trajectories.Where(t => t.Problem.Fields["kind"] == kind).Select(t => (double)t.Turns.Sum(turn => turn.ToolCalls.Length)).DefaultIfEmpty(0).Average();
+        double Mean(string kind) => trajectories.Where(t => t.Problem.Fields["kind"] == kind).Select(t => (double)t.Turns.Sum(turn => turn.ToolCalls.Length)).DefaultIfEmpty(double.NaN).Average();
     }
 }
