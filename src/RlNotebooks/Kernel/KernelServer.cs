@@ -40,6 +40,7 @@ internal sealed class KernelServer : IDisposable
     {
         this.log = log;
         session = new NotebookSession(folder) { StreamLimit = StreamLimit };
+        _ = session.WarmUpAsync();
         output = new OutputPublisher(Send);
         input = new InputRequests(Send, output);
         cells = new CellRequests(session, output, history);
@@ -57,7 +58,6 @@ internal sealed class KernelServer : IDisposable
         _ = Task.Run(CellsAsync);
         _ = Task.Run(QuestionsAsync);
         new Thread(Control) { IsBackground = true, Name = "kernel control" }.Start();
-        _ = session.WarmUpAsync();
         questions.WarmUp();
         await stopped.Task.ConfigureAwait(false);
     }

@@ -9,7 +9,8 @@ public sealed class CodeAssistant : IDisposable
 {
     private const int MostItems = 400;
 
-    private readonly SubmissionWorkspace workspace = new();
+    // Made at the first question: half a second that no cell should wait for.
+    private SubmissionWorkspace? workspace;
     private readonly ConcurrentQueue<Submission> compiled = new();
     private readonly SemaphoreSlim gate = new(1);
 
@@ -53,7 +54,7 @@ public sealed class CodeAssistant : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        workspace.Dispose();
+        workspace?.Dispose();
         gate.Dispose();
     }
 
@@ -62,6 +63,7 @@ public sealed class CodeAssistant : IDisposable
         await gate.WaitAsync(cancellation).ConfigureAwait(false);
         try
         {
+            workspace ??= new SubmissionWorkspace();
             while (compiled.TryDequeue(out var submission))
             {
                 workspace.Add(submission);
