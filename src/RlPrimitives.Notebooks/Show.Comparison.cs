@@ -17,7 +17,7 @@ public enum ComparisonBand
 
 public static partial class Show
 {
-    private const int MostNamed = 5;
+    private const int MostNamed = 6;
 
     /// <summary>
     /// Methods over several seeds each: the mean of the seeds per iteration, of the reward or another measure, with a band over the seeds, as far as all seeds of a method went.
@@ -69,14 +69,14 @@ public static partial class Show
             findings.Add((Thinning.Mean(ends), $"{names[i]} " + (seeds.Count > 1 ? Spread(Thinning.Mean(ends), Deviation(ends)) : Short(ends[0]))));
         }
 
-        title ??= (name == "mean reward per trajectory" ? "Final reward: " : $"Final {name}: ") + EndsOf(findings) + (runs.Values.Any(r => r.Count > 1) ? $" (band: {(band == ComparisonBand.MinMax ? "worst to best seed" : "±1 std of the seeds")})" : "");
+        title ??= (name == "mean reward per trajectory" ? "Final reward" : $"Final {name}") + EndsOf(findings) + (runs.Values.Any(r => r.Count > 1) ? $" (band: {(band == ComparisonBand.MinMax ? "worst to best seed" : "±1 std of the seeds")})" : "");
         return Chart.Of(title, Layouts.Of(title, new Panel(Thinning.IterationTitle(stride), name)), [.. bands, .. lines]);
     }
 
     // Many methods: the ends of their order, the rest is in the figure.
     private static string EndsOf(List<(double End, string Text)> findings) => findings.Count <= MostNamed
-        ? string.Join(", ", findings.Select(f => f.Text))
-        : FormattableString.Invariant($"from {findings.MinBy(f => f.End).Text} to {findings.MaxBy(f => f.End).Text} ({findings.Count} methods)");
+        ? ": " + string.Join(", ", findings.Select(f => f.Text))
+        : FormattableString.Invariant($" of {findings.Count} methods: from {findings.MinBy(f => f.End).Text} to {findings.MaxBy(f => f.End).Text}");
 
     private static (double Low, double High) Extent(double[] values, ComparisonBand band)
     {

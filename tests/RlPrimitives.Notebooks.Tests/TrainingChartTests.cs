@@ -154,7 +154,7 @@ public class TrainingChartTests
         var chart = Show.Comparison(runs);
         var lines = chart.Figure()["data"]!.AsArray().Where(t => t!["fill"] is null).Select(t => ((string?)t!["line"]!["color"], (string?)t["line"]!["dash"])).ToArray();
         Assert.Equal(8, lines.Distinct().Count());
-        Assert.EndsWith("(8 methods) (band: worst to best seed)", chart.Title, StringComparison.Ordinal);
+        Assert.StartsWith("Final reward of 8 methods: from a method", chart.Title, StringComparison.Ordinal);
         Assert.InRange(chart.ToJson().Length + chart.ToHtml().Length, 1_000, 60_000);
     }
 
