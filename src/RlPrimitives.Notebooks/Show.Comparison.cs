@@ -17,6 +17,8 @@ public enum ComparisonBand
 
 public static partial class Show
 {
+    private const int MostNamed = 6;
+
     /// <summary>
     /// Methods over several seeds each: the mean of the seeds per iteration, of the reward or another measure, with a band over the seeds, as far as all seeds of a method went.
     /// A method has the same colour in every chart.
@@ -41,9 +43,9 @@ public static partial class Show
 
         string[] names = [.. runs.Keys];
         var colours = Palette.For(names);
-        var most = Math.Max(40, 2 * CurvePoints / (names.Length + 1));
+        var most = Math.Max(20, (2 * CurvePoints / (names.Length + 1)) - (4 * names.Length));
         var stride = Thinning.Stride(runs.Values.SelectMany(r => r).Select(h => h.Count).DefaultIfEmpty(1).Max(), most);
-        var (bands, lines, findings) = (new List<Trace>(), new List<Trace>(), new List<string>());
+        var (bands, lines, findings) = (new List<Trace>(), new List<Trace>(), new List<(double End, string Text)>());
         for (var i = 0; i < names.Length; i++)
         {
             var seeds = runs[names[i]];
@@ -62,14 +64,19 @@ public static partial class Show
                 bands.Add(Traces.Band(names[i], x, [.. spread.Select(s => s.Low)], [.. spread.Select(s => s.High)], colours[i], legend: false, opacity: 0.15));
             }
 
-            lines.Add(Traces.Line(names[i] + (seeds.Count > 1 ? $" ({seeds.Count} seeds)" : ""), x, mean, colours[i]));
+            lines.Add(Traces.Line(names[i] + (seeds.Count > 1 ? $" ({seeds.Count} seeds)" : ""), x, mean, colours[i], Palette.DashOf(colours, i)));
             double[] ends = [.. seeds.Select(s => Ends([.. s.Take(length).Select(measure)]).Last)];
-            findings.Add($"{names[i]} " + (seeds.Count > 1 ? Spread(Thinning.Mean(ends), Deviation(ends)) : Short(ends[0])));
+            findings.Add((Thinning.Mean(ends), $"{names[i]} " + (seeds.Count > 1 ? Spread(Thinning.Mean(ends), Deviation(ends)) : Short(ends[0]))));
         }
 
-        title ??= (name == "mean reward per trajectory" ? "Final reward: " : $"Final {name}: ") + string.Join(", ", findings) + (runs.Values.Any(r => r.Count > 1) ? $" (band: {(band == ComparisonBand.MinMax ? "worst to best seed" : "±1 std of the seeds")})" : "");
+        title ??= (name == "mean reward per trajectory" ? "Final reward" : $"Final {name}") + EndsOf(findings) + (runs.Values.Any(r => r.Count > 1) ? $" (band: {(band == ComparisonBand.MinMax ? "worst to best seed" : "±1 std of the seeds")})" : "");
         return Chart.Of(title, Layouts.Of(title, new Panel(Thinning.IterationTitle(stride), name)), [.. bands, .. lines]);
     }
+
+    // Many methods: the ends of their order, the rest is in the figure.
+    private static string EndsOf(List<(double End, string Text)> findings) => findings.Count <= MostNamed
+        ? ": " + string.Join(", ", findings.Select(f => f.Text))
+        : FormattableString.Invariant($" of {findings.Count} methods: from {findings.MinBy(f => f.End).Text} to {findings.MaxBy(f => f.End).Text}");
 
     private static (double Low, double High) Extent(double[] values, ComparisonBand band)
     {

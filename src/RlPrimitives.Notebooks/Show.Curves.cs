@@ -6,6 +6,7 @@ namespace RlPrimitives.Notebooks;
 public static partial class Show
 {
     private const string PredictedPrefix = "predicted ";
+    private const int MostCounted = 12;
 
     /// <summary>Curves over common x values, one line each: a formula drawn, a measurement against its setting.</summary>
     /// <param name="title">States the finding and the setting.</param>
@@ -71,7 +72,9 @@ public static partial class Show
             lines.Add(Traces.Line(label + (drawn.Length > 1 ? $" ({drawn.Length} seeds)" : ""), places, [.. places.Select((_, t) => Thinning.Mean(drawn.Select(v => v[t])))], colours[subjects[i]], dash));
         }
 
-        return Chart.Of(title, Layouts.Of(title, new Panel(stride == 1 ? x.Title : FormattableString.Invariant($"{x.Title} (each point averages {stride})"), y), curves.Length > 1), [.. bands, .. lines]);
+        var counted = places.Length <= MostCounted && places.All(double.IsInteger) && places.Zip(places.Skip(1)).All(p => p.Second - p.First == 1);
+        (double, string)[]? ticks = counted ? [.. places.Select(p => (p, p.ToString("0", System.Globalization.CultureInfo.InvariantCulture)))] : null; // no half letters
+        return Chart.Of(title, Layouts.Of(title, new Panel(stride == 1 ? x.Title : FormattableString.Invariant($"{x.Title} (each point averages {stride})"), y, XTicks: ticks), curves.Length > 1), [.. bands, .. lines]);
     }
 
     private static Trace BandOver(string name, double[] x, double[][] repetitions, ComparisonBand band, string colour)

@@ -45,7 +45,7 @@ public static partial class Show
         var (before, after) = Ends([.. history.Select(s => s.Update.Entropy)]);
         var (_, kl) = Ends([.. history.Select(s => s.Update.Kl)]);
         var (_, clipped) = Ends([.. history.Select(s => s.Update.ClipLow + s.Update.ClipHigh)]);
-        var title = $"Entropy {Short(before)} → {Short(after)} nats, {(double.IsNaN(kl) ? "" : $"KL {Short(kl)} nats, ")}{Percent(clipped)} clipped after {Count(history.Count, "iteration")} of {history.Algorithm}"
+        var title = $"Entropy {(history.Count > 1 ? Short(before) + " → " : "")}{Short(after)} nats, {(double.IsNaN(kl) ? "" : $"KL {Short(kl)} nats, ")}{Percent(clipped)} clipped after {Count(history.Count, "iteration")} of {history.Algorithm}"
             + (alarms.Length == 0 ? "" : "; alarms: " + string.Join(", ", alarms.GroupBy(a => a.Alarm.Name).Select(g => FormattableString.Invariant($"{g.Key} from iteration {g.First().Step.Iteration}"))));
         return Chart.Of(title, Layouts.Of(title, [.. panels], columns: 3, legend: true, height: 480), traces);
     }
@@ -107,7 +107,7 @@ public static partial class Show
         ];
         var (first, last) = Ends(means);
         var (_, cut) = Ends([.. history.Select(s => s.Rollouts.TruncatedFraction)]);
-        var title = $"Mean response {Short(first)} → {Short(last)} tokens in {Count(history.Count, "iteration")} of {history.Algorithm}; {Percent(cut)} truncated at the end";
+        var title = $"Mean response {(history.Count > 1 ? Short(first) + " → " : "")}{Short(last)} tokens in {Count(history.Count, "iteration")} of {history.Algorithm}; {Percent(cut)} truncated at the end";
         return Chart.Of(title, Layouts.Of(title, new Panel(Thinning.IterationTitle(stride), "sampled tokens per trajectory", FromZero: true)), traces);
     }
 
@@ -126,7 +126,7 @@ public static partial class Show
         var x = Thinning.Average(Iterations(history), stride);
         var values = names.Select(n => history.Select(s => s.Objectives.TryGetValue(n, out var scores) ? scores.Mean : double.NaN).ToArray()).ToArray();
         var colours = Palette.For(names);
-        var title = string.Join(", ", names.Take(4).Select((n, i) => $"{n} {Short(Ends(values[i]).First)} → {Short(Ends(values[i]).Last)}")) + (names.Length > 4 ? ", …" : "") + $" in {Count(history.Count, "iteration")} of {history.Algorithm}";
-        return Chart.Of(title, Layouts.Of(title, new Panel(Thinning.IterationTitle(stride), "mean of the objective")), names.Select((n, i) => Traces.Line(n, x, Thinning.Average(values[i], stride), colours[i])));
+        var title = string.Join(", ", names.Take(4).Select((n, i) => $"{n} {(history.Count > 1 ? Short(Ends(values[i]).First) + " → " : "")}{Short(Ends(values[i]).Last)}")) + (names.Length > 4 ? ", …" : "") + $" in {Count(history.Count, "iteration")} of {history.Algorithm}";
+        return Chart.Of(title, Layouts.Of(title, new Panel(Thinning.IterationTitle(stride), "mean of the objective")), names.Select((n, i) => Traces.Line(n, x, Thinning.Average(values[i], stride), colours[i], Palette.DashOf(colours, i))));
     }
 }

@@ -34,7 +34,10 @@ public static partial class Show
         double[] middles = [.. curves.Select(c => c.Middle)], means = [.. curves.Select(c => c.Values.Average())];
         string[] hover = [.. curves.Select(c => $"iteration{c.Name}: mean {Spread(c.Values.Average(), Deviation(c.Values))} std, {c.Values.Length} values, {Short(c.Values.Min())} to {Short(c.Values.Max())}")];
         traces.Add(Traces.Dots("mean", violin ? middles : means, violin ? means : middles, Palette.Vermillion, 7, hover));
-        var panel = violin ? new Panel("iteration", axis) : new Panel(axis, "iteration");
+        (double, string)[] ticks = [.. curves.Select(c => (c.Middle, c.Name.TrimStart('s', ' ')))];
+        var counted = curves.Any(c => c.Name[0] == 's') ? "iterations" : "iteration";
+        (double, double)? range = high > low ? null : (low - (low == 0 ? 0.5 : Math.Abs(low) / 2), low + (low == 0 ? 0.5 : Math.Abs(low) / 2)); // one value is no spread
+        var panel = violin ? new Panel(counted, axis, YRange: range, XTicks: ticks) : new Panel(axis, counted, XRange: range, YTicks: ticks);
         return Chart.Of(title, Layouts.Of(title, panel, height: violin ? 360 : 420), traces);
     }
 

@@ -8,7 +8,7 @@ namespace RlPrimitives.Notebooks;
 
 public static partial class Show
 {
-    private const int MostCorners = 640;
+    private const int MostCorners = 380;
 
     /// <summary>
     /// The trajectories by any number of objectives: one line each over one upright axis for each objective, from its least to its greatest score. Those on the
@@ -31,24 +31,32 @@ public static partial class Show
 
         var space = ObjectiveSpace.Of(scored, names, trajectories);
         double[] low = [.. names.Select((_, k) => space.Points.Min(p => p.Scores[k]))], high = [.. names.Select((_, k) => space.Points.Max(p => p.Scores[k]))];
+        // The front has the first claim to what a figure can hold, up to two thirds of it.
+        var lines = MostCorners / (names.Length + 1);
+        var frontLines = Math.Min(space.Front.Length, Math.Max(2 * lines / 3, lines - space.Dominated.Length));
         var traces = new List<Trace>();
         if (space.Dominated.Length > 0)
         {
-            traces.Add(Strands("dominated", space.Dominated, low, high, Palette.Pale(Palette.Grey, 0.4), 1));
+            traces.Add(Strands("dominated", space.Dominated, lines - frontLines, low, high, Palette.Pale(Palette.Grey, 0.4), 1));
         }
 
-        traces.Add(Strands("front", space.Front, low, high, Palette.Blue, 1.5));
+        traces.Add(Strands("front", space.Front, frontLines, low, high, Palette.Blue, 1.5));
         title ??= FrontTitle(space, "trajectory", "trajectories", null, null);
-        var ticks = names.Select((n, k) => ((double)k, $"{n}: {Short(low[k])} to {Short(high[k])}")).ToArray();
-        var panel = new Panel("objective, from its least to its greatest score", "share of its range (up is better)", YRange: (-0.03, 1.03), XRange: (-0.3, names.Length - 0.7), XTicks: ticks);
-        return Chart.Of(title, Layouts.Of(title, panel), traces);
+        var labels = names.Select((n, k) => TickLabel(n, $"{Short(low[k])} to {Short(high[k])}", Math.Max(6, 100 / names.Length))).ToArray();
+        var more = 15 * (labels.Max(l => l.Count(c => c == '\n')));
+        var panel = new Panel("objective, from its least to its greatest score", "share of its range (up is better)", YRange: (-0.03, 1.03), XRange: (-0.3, names.Length - 0.7), XTicks: [.. labels.Select((l, k) => ((double)k, l))]);
+        return Chart.Of(title, Layouts.Of(title, panel, height: 360 + more, bottom: 52 + more), traces);
     }
 
+    // Name over range, in lines of at most so many characters: those of neighbours must not touch.
+    private static string TickLabel(string name, string range, int width) => name.Length + 2 + range.Length <= width
+        ? $"{name}: {range}"
+        : string.Join('\n', PlotlyText.Wrap(name.Replace("_", "_ ", StringComparison.Ordinal), width).Concat(PlotlyText.Wrap(range, width))).Replace("_ ", "_", StringComparison.Ordinal);
+
     // All lines of one colour are one series with gaps, an even choice of them where they are too many.
-    private static Trace Strands(string name, ObjectivePoint[] points, double[] low, double[] high, string colour, double width)
+    private static Trace Strands(string name, ObjectivePoint[] points, int most, double[] low, double[] high, string colour, double width)
     {
-        var stride = Thinning.Stride(points.Length * (low.Length + 1), MostCorners / 2);
-        var shown = points.Where((_, i) => i % stride == 0).ToArray();
+        var shown = points.Length <= most || most < 2 ? points.Take(most).ToArray() : [.. Enumerable.Range(0, most).Select(i => points[(int)((long)i * (points.Length - 1) / (most - 1))])];
         double Share(double score, int k) => high[k] > low[k] ? (score - low[k]) / (high[k] - low[k]) : 0.5;
         double[] x = [.. shown.SelectMany(_ => Enumerable.Range(0, low.Length + 1).Select(k => (double)Math.Min(k, low.Length - 1)))];
         double[] y = [.. shown.SelectMany(p => p.Scores.Select(Share).Append(double.NaN))];

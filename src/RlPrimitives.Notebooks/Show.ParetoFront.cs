@@ -90,7 +90,9 @@ public static partial class Show
 
     private static string FrontTitle(ObjectiveSpace space, string one, string many, double[]? reference, double? hypervolume)
     {
-        var names = string.Join(" and ", new[] { string.Join(", ", space.Names[..^1]), space.Names[^1] });
+        var names = space.Names.Length > 4
+            ? FormattableString.Invariant($"{space.Names.Length} objectives")
+            : string.Join(" and ", new[] { string.Join(", ", space.Names[..^1]), space.Names[^1] });
         var volume = reference is not null ? $"; hypervolume {Short(space.Hypervolume(reference))} from ({string.Join(", ", reference.Select(Short))})"
             : hypervolume is { } known ? $"; hypervolume {Short(known)}" : "";
         return $"{space.FrontCount} of {space.Count} {(space.Count == 1 ? one : many)} on the front of {names}{volume}" + (space.LeftOut > 0 ? $" ({space.LeftOut} without a score left out)" : "");

@@ -27,15 +27,30 @@ public static partial class Show
             throw new ArgumentException("No step has the scores of its trajectories (TrainStep.Scores).", nameof(history));
         }
 
+        // As many stops as fit: fronts of large batches are long.
+        var most = MostStops;
+        Chart chart;
+        do
+        {
+            chart = ParetoOverTraining(history, x, y, reference, title, most);
+            most -= 2;
+        }
+        while (!chart.Fits && most >= 3);
+        return chart;
+    }
+
+    private static Chart ParetoOverTraining(TrainingHistory history, string x, string y, IReadOnlyList<float>? reference, string? title, int most)
+    {
         TrainStep[] scored = [.. history.Where(s => s.Scores.Count > 0 && s.Rewards.Length > 0)];
-        TrainStep[] stops = scored.Length <= MostStops ? scored : [.. Enumerable.Range(0, MostStops).Select(i => scored[(int)((long)i * (scored.Length - 1) / (MostStops - 1))])];
+        TrainStep[] stops = scored.Length <= most ? scored : [.. Enumerable.Range(0, most).Select(i => scored[(int)((long)i * (scored.Length - 1) / (most - 1))])];
         var spaces = Array.ConvertAll(stops, s => ObjectiveSpace.Of(s.Scores, [x, y], new HoverText([.. Enumerable.Range(0, s.Rewards.Length).Select(i => NameOf(s, i))])));
         double[]? origin = reference is null ? null : [.. reference.Select(r => (double)r)];
         double[][] corners = Array.ConvertAll(spaces, s => CornerOf(s, origin));
         double[] corner = [corners.Min(c => c[0]), corners.Min(c => c[1])];
         var traces = new List<Trace>();
         var active = stops.Length / 2;
-        for (var i = 0; i < stops.Length; i++)
+        var slides = stops.Length > 2; // else the ends are all there is
+        for (var i = 0; slides && i < stops.Length; i++)
         {
             traces.AddRange(FrontOf(spaces[i], corner, $"iteration {stops[i].Iteration} (slider)", Palette.Vermillion, pale: true).Select(t => t.With(("visible", i == active))));
         }
@@ -49,9 +64,8 @@ public static partial class Show
 
         title ??= OverTrainingTitle(history, spaces, x, y, origin);
         var all = spaces.SelectMany(s => s.Points).ToArray();
-        var layout = Layouts.Of(title, new Panel(x + " (more is better)", y + " (more is better)", YRange: Whole(corner[1], all.Max(p => p.Scores[1])), XRange: Whole(corner[0], all.Max(p => p.Scores[0]))), height: 460, bottom: 140);
-
-        return Chart.Of(title, layout.With(("annotations", new[] { GoodCorner() })).With(Layouts.Slider("iteration ", [.. stops.Select(s => FormattableString.Invariant($"{s.Iteration}"))], active, Visible)), traces);
+        var layout = Layouts.Of(title, new Panel(x + " (more is better)", y + " (more is better)", YRange: Whole(corner[1], all.Max(p => p.Scores[1])), XRange: Whole(corner[0], all.Max(p => p.Scores[0]))), height: slides ? 460 : 372, bottom: slides ? 140 : 52).With(("annotations", new[] { GoodCorner() }));
+        return Chart.Of(title, !slides ? layout : layout.With(Layouts.Slider("iteration ", [.. stops.Select(s => FormattableString.Invariant($"{s.Iteration}"))], active, Visible)), traces);
 
         bool[] Visible(int stop) => [.. Enumerable.Range(0, stops.Length).SelectMany(i => Enumerable.Repeat(i == stop, 3)), .. Enumerable.Repeat(true, fixedTraces)];
     }
@@ -81,9 +95,10 @@ public static partial class Show
 
     private static string OverTrainingTitle(TrainingHistory history, ObjectiveSpace[] spaces, string x, string y, double[]? reference)
     {
-        string Mean(int k) => $"{Short(MeanOf(spaces[0], k))} → {Short(MeanOf(spaces[^1], k))}";
+        string Way(Func<ObjectiveSpace, double> of) => (spaces.Length > 1 ? Short(of(spaces[0])) + " → " : "") + Short(of(spaces[^1]));
+        string Mean(int k) => Way(s => MeanOf(s, k));
         var finding = reference is null ? $"mean {x} {Mean(0)}, mean {y} {Mean(1)}"
-            : $"hypervolume {Short(spaces[0].Hypervolume(reference))} → {Short(spaces[^1].Hypervolume(reference))} from ({string.Join(", ", reference.Select(Short))})";
+            : $"hypervolume {Way(s => s.Hypervolume(reference))} from ({string.Join(", ", reference.Select(Short))})";
         return $"Front of {x} and {y} in {Count(history.Count, "iteration")} of {history.Algorithm}: {finding}";
     }
 

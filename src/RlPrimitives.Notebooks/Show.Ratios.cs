@@ -47,7 +47,7 @@ public static partial class Show
             Part("inside", c => c >= low && c <= high, Palette.Blue),
             .. below + above == 0 ? (Trace[])[] : [Part("outside", c => c < low || c > high, Palette.Vermillion)],
         ];
-        title ??= $"{Percent((double)(below + above) / finite.Length)} of {Count(finite.Length, "ratio")} are outside {Short(low)} to {Short(high)} ({below} below, {above} above)";
+        title ??= $"{Percent((double)(below + above) / finite.Length)} of {Count(finite.Length, "ratio")} {(finite.Length == 1 ? "is" : "are")} outside {Short(low)} to {Short(high)} ({below} below, {above} above)";
         title += finite.Length < ratios.Count ? $" ({ratios.Count - finite.Length} not finite left out)" : "";
         return Chart.Of(title, Layouts.Of(title, new Panel("ratio of new to old probability", "share of the ratios", Percent: true, YRange: (0, top))).With(("barmode", "overlay"), ("bargap", 0.02)), traces);
     }

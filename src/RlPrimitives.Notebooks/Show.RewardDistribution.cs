@@ -43,7 +43,8 @@ public static partial class Show
 
         var window = Thinning.EndWindow(history.Count);
         double[] first = [.. values[..window].SelectMany(v => v)], last = [.. values[^window..].SelectMany(v => v)];
-        title ??= $"{what} {Spread(Thinning.Mean(first), Deviation(first))} → {Spread(Thinning.Mean(last), Deviation(last))} (mean ± std) in {Count(history.Count, "iteration")} of {history.Algorithm}";
+        var start = history.Count > 1 ? Spread(Thinning.Mean(first), Deviation(first)) + " → " : "";
+        title ??= $"{what} {start}{Spread(Thinning.Mean(last), Deviation(last))} (mean ± std) in {Count(history.Count, "iteration")} of {history.Algorithm}{LeftOut(history, objective)}";
         var colour = Palette.For([history.Algorithm])[0];
         if (kind != DistributionKind.Histogram)
         {
@@ -63,7 +64,7 @@ public static partial class Show
     {
         ArgumentNullException.ThrowIfNull(rewards);
         var finite = Finite(rewards);
-        title ??= $"{Count(finite.Length, "reward")}: mean {Spread(Thinning.Mean(finite), Deviation(finite))} std";
+        title ??= finite.Length == 1 ? $"One reward, {Short(finite[0])}" : $"{Count(finite.Length, "reward")}: mean {Spread(Thinning.Mean(finite), Deviation(finite))} std";
         title += finite.Length < rewards.Count ? $" ({rewards.Count - finite.Length} not finite left out)" : "";
         return Distribution(finite, title, "reward per trajectory");
     }
@@ -80,6 +81,14 @@ public static partial class Show
             ? scores.OfType<float>()
             : throw new ArgumentException($"Step {step.Iteration} has no scores of '{objective}'; it has {(step.Scores.Count == 0 ? "none" : string.Join(", ", step.Scores.Keys.Select(k => $"'{k}'")))}.", nameof(objective));
 
+    private static string LeftOut(TrainingHistory history, string? objective)
+    {
+        var values = history.SelectMany(s => ValuesOf(s, objective)).Count(v => !float.IsFinite(v));
+        var silent = objective is null ? 0 : history.Sum(s => s.Scores[objective].Count(v => v is null));
+        string[] what = [.. new[] { (silent, "abstentions"), (values, "not finite") }.Where(w => w.Item1 > 0).Select(w => FormattableString.Invariant($"{w.Item1} {w.Item2}"))];
+        return what.Length == 0 ? "" : $" ({string.Join(", ", what)} left out)";
+    }
+
     private static Trace Bars(string name, Binning bins, double[] values, string colour)
     {
         var trace = Traces.Bars(name, bins.Discrete ? Enumerable.Range(0, bins.Centres.Length).Select(bins.Label).ToArray() : bins.Centres, bins.Percent(values), colour);
@@ -90,7 +99,7 @@ public static partial class Show
 
     private static Layout DistributionLayout(string title, Binning bins, bool legend, string axis) =>
         Layouts.Of(title, new Panel(axis, "share of trajectories", Percent: true, Categories: bins.Discrete), legend)
-            .With(("barmode", bins.Discrete ? "group" : "overlay"), ("bargap", bins.Discrete ? 0.2 : 0.02));
+            .With(("barmode", bins.Discrete ? "group" : "overlay"), ("bargap", !bins.Discrete ? 0.02 : bins.Centres.Length == 1 ? 0.7 : 0.2));
 
     private static double[] Finite(IEnumerable<float> values) => [.. values.Where(float.IsFinite).Select(v => (double)v)];
 

@@ -43,7 +43,8 @@ public static partial class Show
             + (timings.SlotOccupancy is { } slots ? $", {Percent(slots)} of the decode slots" : "")
             + (shown.Length < timings.Timeline.Count ? $"; the first {shown.Length} of {timings.Timeline.Count} attempts" : $"; {Count(shown.Length, "attempt")}");
         var end = Math.Max(timings.Seconds, shown.Max(t => t.End));
-        var layout = Layouts.Of(title, new Panel("seconds since the collection began", "parallel place", YRange: (rows - 0.4, -0.6), XRange: (0, shown.Length < timings.Timeline.Count ? shown.Max(t => t.End) : end)), height: Math.Clamp(180 + (14 * rows), 280, 620));
+        var layout = Layouts.Of(title, new Panel("seconds since the collection began", "parallel place", YRange: (rows - 0.4, -0.6), XRange: (0, shown.Length < timings.Timeline.Count ? shown.Max(t => t.End) : end),
+            YTicks: rows > 12 ? null : [.. Enumerable.Range(0, rows).Select(r => ((double)r, FormattableString.Invariant($"{r}")))]), height: Math.Clamp(180 + (14 * rows), 280, 620));
         return Chart.Of(title, layout.With(("barmode", "overlay"), ("bargap", 0.2)), traces);
     }
 

@@ -12,6 +12,7 @@ namespace RlNotebooks.Tests;
 public sealed partial class NotebookStyleTests
 {
     private const int LargestNotebook = 300_000, LargestOutput = 60_000;
+    private const int LongestLine = 100; // what a page of 900 pixels shows without scrolling
     private const string Template = "template.ipynb";
 
     public static IEnumerable<object[]> Notebooks =>
@@ -49,6 +50,11 @@ public sealed partial class NotebookStyleTests
         Assert.True(lines[^1] <= 20, $"{name}: a cell has {lines[^1]} lines.");
         Assert.True(lines[lines.Length / 2] <= 6, $"{name}: half of the cells have {lines[lines.Length / 2]} lines or more.");
     }
+
+    [Theory]
+    [MemberData(nameof(Notebooks))]
+    public void Lines_of_code_are_read_without_scrolling(string name) =>
+        Assert.All(Code(name).SelectMany(c => c.Source.Split('\n')), line => Assert.True(line.TrimEnd().Length <= LongestLine, $"{name}: {line.Length} characters, {line}"));
 
     [Theory]
     [MemberData(nameof(Notebooks))]

@@ -1,3 +1,4 @@
+using Microsoft.Data.Analysis;
 using RlNotebooks.Engine.Formatting;
 
 namespace RlNotebooks.Tests;
@@ -39,6 +40,10 @@ public sealed class ValueTests
         Assert.DoesNotContain("n20", html, StringComparison.Ordinal);
         Assert.Contains("1,000 rows, the first 20 shown", html, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void The_numbers_of_a_data_frame_have_six_digits() =>
+        Assert.Equal("a         n\n0.333333  7\n(1 row)", Plain(new DataFrame(new DoubleDataFrameColumn("a", [1 / 3.0]), new Int32DataFrameColumn("n", [7]))));
 
     [Fact]
     public void Long_text_is_cut_with_a_count()

@@ -35,6 +35,13 @@ public class CurvesTests
     }
 
     [Fact]
+    public void Few_whole_x_values_are_the_ticks_and_others_are_left_to_the_axis()
+    {
+        Assert.Equal(["0", "1", "2"], Show.Curves("Loss", X, "loss", ("a", [0, 1, 2])).Figure()["layout"]!["xaxis"]!["ticktext"]!.AsArray().Select(t => (string?)t));
+        Assert.Null(Show.Curves("Loss", ("x", [0, 0.5, 1]), "loss", ("a", [0, 1, 2])).Figure()["layout"]!["xaxis"]!["ticktext"]);
+    }
+
+    [Fact]
     public void A_curve_that_does_not_fit_the_x_values_is_named()
     {
         Assert.Contains("short", Assert.Throws<ArgumentException>(() => Show.Curves("Loss", X, "loss", ("short", [0, 1]))).Message, StringComparison.Ordinal);

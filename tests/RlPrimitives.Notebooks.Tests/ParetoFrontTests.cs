@@ -122,6 +122,45 @@ public class ParetoFrontTests
         Assert.Throws<ArgumentException>(() => Show.ParallelCoordinates(Batch, ["correct"]));
     }
 
+    [Theory]
+    [InlineData(2)]
+    [InlineData(8)]
+    public void Parallel_lines_of_thousands_are_whole_and_as_many_as_the_legend_says(int objectives)
+    {
+        var random = new Random(1);
+        var chart = Show.ParallelCoordinates(Histories.Batch([.. Enumerable.Range(0, objectives).Select(k => ($"o{k}", Enumerable.Range(0, 2000).Select(_ => (float?)random.NextSingle()).ToArray()))]));
+
+        Assert.InRange(chart.ToJson().Length + chart.ToHtml().Length, 1_000, 60_000);
+        Assert.All(chart.Figure()["data"]!.AsArray(), trace =>
+        {
+            var strands = string.Join(' ', trace!["y"].Numbers().Select(y => y is null ? "|" : "o")).Split(" |", StringSplitOptions.RemoveEmptyEntries);
+            Assert.All(strands, s => Assert.Equal(objectives, s.Count(c => c == 'o')));
+            var name = (string)trace["name"]!;
+            Assert.True(!name.Contains('(', StringComparison.Ordinal) || name.Contains($"({strands.Length} of ", StringComparison.Ordinal), name);
+        });
+    }
+
+    [Fact]
+    public void Fronts_of_large_batches_over_training_stay_within_the_size()
+    {
+        var random = new Random(1);
+        var history = Histories.Scored([.. Enumerable.Range(0, 30).Select(i => Enumerable.Range(0, 2000).Select(_ => ((float?)random.NextSingle(), (float?)(random.NextSingle() + (i / 30f)))).ToArray())]);
+
+        var chart = Show.ParetoOverTraining(history, "correct", "brevity");
+        Assert.InRange(chart.ToJson().Length + chart.ToHtml().Length, 1_000, 60_000);
+    }
+
+    [Fact]
+    public void The_fronts_of_one_or_two_iterations_need_no_slider()
+    {
+        var one = Show.ParetoOverTraining(Histories.Scored([(0, 0), (1, -1)]), "correct", "brevity").Figure();
+        var two = Show.ParetoOverTraining(Histories.Scored([(0, 0)], [(1, 1)]), "correct", "brevity").Figure();
+
+        Assert.Equal((null, null), (one["layout"]!["sliders"], two["layout"]!["sliders"]));
+        Assert.Equal(["iteration 1"], one["data"]!.AsArray().Select(t => (string?)t!["name"]).Distinct());
+        Assert.Equal(["iteration 1", "iteration 2"], two["data"]!.AsArray().Select(t => (string?)t!["name"]).Distinct());
+    }
+
     [Fact]
     public void The_front_over_training_has_a_slider_and_reads_without_it()
     {

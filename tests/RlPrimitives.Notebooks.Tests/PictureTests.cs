@@ -50,6 +50,17 @@ public class PictureTests
     }
 
     [Fact]
+    public void A_sign_that_the_font_lacks_is_taken_from_one_that_has_it()
+    {
+        // A missing sign is an empty box, the same for all: two signs must differ.
+        using var arrow = Saved(Chart.From(Plot.Point<double, double, string>([1], [2]), "↗"), 1);
+        using var other = Saved(Chart.From(Plot.Point<double, double, string>([1], [2]), "⇶"), 1);
+        bool Known(int sign) => SKFontManager.Default.FontFamilies.Any(f => SKFontManager.Default.MatchFamily(f).ContainsGlyph(sign));
+
+        Assert.Equal(Known('↗') || Known('⇶'), !arrow.Pixels.SequenceEqual(other.Pixels));
+    }
+
+    [Fact]
     public void A_background_of_null_is_transparent()
     {
         using var clear = Saved(Show.RewardCurve(Histories.Of([0], [1])), 1, null);

@@ -74,6 +74,32 @@ public class SvgTests
     }
 
     [Fact]
+    public void Many_objectives_have_labels_of_several_lines_that_do_not_touch()
+    {
+        string[] names = ["correctness", "response_length", "safety_judgement", "format_of_the_answer", "tool_cost", "judge_helpfulness", "repetition", "language"];
+        var svg = Draw(Show.ParallelCoordinates(Histories.Batch([.. names.Select((n, k) => (n, (float?[])[0.00123f * k, 0.987f - k]))])));
+
+        var rows = svg.Elements(Svg + "text").Where(t => (string?)t.Attribute("font-size") == "11" && (string?)t.Attribute("text-anchor") == "middle").GroupBy(t => Number(t, "y")).ToArray();
+        Assert.True(rows.Length >= 3);
+        Assert.All(rows, row =>
+        {
+            var labels = row.OrderBy(t => Number(t, "x")).ToArray();
+            Assert.All(labels.Zip(labels.Skip(1)), p => Assert.True(5.5 * (p.First.Value.Length + p.Second.Value.Length) / 2 < Number(p.Second, "x") - Number(p.First, "x"), $"{p.First.Value}|{p.Second.Value}"));
+        });
+    }
+
+    [Fact]
+    public void A_legend_of_several_rows_ends_above_the_axes_and_begins_below_the_title()
+    {
+        var chart = Show.Curves("Nine", ("x", [0, 1]), "y", [.. Enumerable.Range(0, 9).Select(i => ($"a curve with a long name {i}", (double[])[i, i + 1]))]);
+        var entries = Draw(chart).Elements(Svg + "text").Where(t => t.Value.StartsWith("a curve", StringComparison.Ordinal)).Select(t => Number(t, "y")).ToArray();
+
+        Assert.True(entries.Distinct().Count() > 1);
+        Assert.InRange(entries.Min(), 34, 80);
+        Assert.True(entries.Max() < (double)chart.Figure()["layout"]!["margin"]!["t"]!);
+    }
+
+    [Fact]
     public void A_kind_that_cannot_be_drawn_is_named() =>
         Assert.Contains("pie", string.Join("", Texts(Draw(Chart.From(Plot.Pie<int, string, string>([1, 2]))))), StringComparison.Ordinal);
 }

@@ -118,6 +118,51 @@ public class TrainingChartTests
     }
 
     [Fact]
+    public void A_curve_reaches_no_further_than_its_own_values()
+    {
+        var chart = Show.RewardDistribution(Histories.Of([0, 0.02f, 0], [5, 5.02f, 5], [10, 10.02f, 10]), DistributionKind.Violin);
+
+        var reaches = chart.Figure()["data"]!.AsArray().Where(t => t!["fill"] is not null).Select(t => t!["y"].Numbers()).ToArray();
+        Assert.All(reaches.Zip([0.0, 5, 10]), r => Assert.All(r.First, y => Assert.InRange(y!.Value, r.Second - 1, r.Second + 1.1)));
+        Assert.Equal(["1", "2", "3"], chart.Figure()["layout"]!["xaxis"]!["ticktext"]!.AsArray().Select(t => (string?)t));
+    }
+
+    [Fact]
+    public void One_value_for_all_is_drawn_narrow_on_a_wide_axis()
+    {
+        var figure = Show.RewardDistribution(Histories.Of([1, 1], [1, 1]), DistributionKind.Ridge).Figure();
+
+        Assert.Equal([0.5, 1.5], figure["layout"]!["xaxis"]!["range"].Numbers());
+        Assert.All(figure["data"]!.AsArray().Where(t => t!["fill"] is not null), t => Assert.All(t!["x"].Numbers(), x => Assert.InRange(x!.Value, 0.9, 1.1)));
+    }
+
+    [Fact]
+    public void What_a_distribution_leaves_out_is_counted()
+    {
+        Assert.EndsWith("(2 abstentions left out)", Show.RewardDistribution(Histories.Scored([(0, null), (1, 1)], [(1, null), (1, 0)]), objective: "brevity").Title, StringComparison.Ordinal);
+        Assert.EndsWith("(1 not finite left out)", Show.RewardDistribution(Histories.Of([0, float.NaN], [1, 1])).Title, StringComparison.Ordinal);
+        Assert.Equal("Rewards 0.5 ± 0.71 (mean ± std) in 1 iteration of GRPO", Show.RewardDistribution(Histories.Of([0, 1]), DistributionKind.Violin).Title);
+        Assert.Equal("One reward, 0.5", Show.RewardDistribution([0.5f]).Title);
+    }
+
+    [Fact]
+    public void More_methods_than_colours_are_told_apart_by_dots_and_named_in_the_legend_alone()
+    {
+        Dictionary<string, IReadOnlyList<TrainingHistory>> runs = Enumerable.Range(0, 8).ToDictionary(
+            m => $"a method with a long name {m}", m => (IReadOnlyList<TrainingHistory>)[Histories.Random(300, 4, m), Histories.Random(300, 4, m + 8)]);
+
+        var chart = Show.Comparison(runs);
+        var lines = chart.Figure()["data"]!.AsArray().Where(t => t!["fill"] is null).Select(t => ((string?)t!["line"]!["color"], (string?)t["line"]!["dash"])).ToArray();
+        Assert.Equal(8, lines.Distinct().Count());
+        Assert.StartsWith("Final reward of 8 methods: from a method", chart.Title, StringComparison.Ordinal);
+        Assert.InRange(chart.ToJson().Length + chart.ToHtml().Length, 1_000, 60_000);
+    }
+
+    [Fact]
+    public void Small_values_are_labelled_in_numbers_not_with_prefixes() =>
+        Assert.Equal("~g", (string?)Show.Diagnostics(Histories.Of([0], [1])).Figure()["layout"]!["yaxis2"]!["tickformatstops"]![0]!["value"]);
+
+    [Fact]
     public void A_distribution_can_be_of_one_objective()
     {
         var history = Histories.Scored([(0, -3), (1, null)], [(1, -1), (1, -1)]);

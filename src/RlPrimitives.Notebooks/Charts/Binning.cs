@@ -65,7 +65,8 @@ internal sealed record Binning(double[] Centres, double Width, bool Discrete)
         return [.. counts.Select(c => 100.0 * c / Math.Max(1, finite.Count))];
     }
 
+    /// <summary>A value in as few digits as tell it from the others, or the ends of a range.</summary>
     public string Label(int bin) => Discrete
-        ? Centres[bin].ToString("G5", CultureInfo.InvariantCulture)
+        ? Formatting.Numbers.Short(Centres[bin]) is var brief && Centres.Count(c => Formatting.Numbers.Short(c) == brief) == 1 ? brief : Centres[bin].ToString("G5", CultureInfo.InvariantCulture)
         : FormattableString.Invariant($"{Centres[bin] - (Width / 2):G3} to {Centres[bin] + (Width / 2):G3}");
 }

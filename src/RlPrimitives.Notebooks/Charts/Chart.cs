@@ -102,8 +102,17 @@ public sealed class Chart
     public override string ToString() => Title;
 
     /// <summary>The kit's own figures: traces over a layout of <see cref="Layouts"/>.</summary>
-    internal static Chart Of(string title, Layout layout, IEnumerable<Trace> traces) => new(
-        GenericChart.setConfig(Layouts.Config(), GenericChart.setLayout(layout, GenericChart.ofTraceObjects(false, traces.ToArray()))), title);
+    internal static Chart Of(string title, Layout layout, IEnumerable<Trace> traces)
+    {
+        var all = traces.ToArray();
+        return new(GenericChart.setConfig(Layouts.Config(), GenericChart.setLayout(Layouts.WithRoomForLegend(layout, all), GenericChart.ofTraceObjects(false, all))), title);
+    }
+
+    /// <summary>Bytes of all forms together, without the script around them.</summary>
+    internal int Size => (2 * rendering.Value.Json.Length) + rendering.Value.Svg.Length;
+
+    /// <summary>Whether it is within the size of an output.</summary>
+    internal bool Fits => Size < SizeLimit - 2_500;
 
     private static string OwnTitle(Layout layout) => layout.TryGetPropertyValue("title")?.Value switch
     {

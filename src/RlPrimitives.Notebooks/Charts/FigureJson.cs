@@ -58,7 +58,7 @@ internal static class FigureJson
         var length = ((trace["x"] as JsonArray) ?? (trace["y"] as JsonArray))?.Count ?? 0;
         if (length > most)
         {
-            var kept = Enumerable.Range(0, most).Select(i => (int)((long)i * (length - 1) / (most - 1))).ToArray();
+            var kept = Strands(trace) is { Count: > 1 } strands ? Evenly(strands, Math.Max(1, most * strands.Count / length)).SelectMany(s => s).ToArray() : [.. Evenly([.. Enumerable.Range(0, length)], most)];
             foreach (var owner in new[] { trace }.Concat(trace.Select(p => p.Value).OfType<JsonObject>()))
             {
                 foreach (var (name, array) in owner.Where(p => p.Value is JsonArray a && a.Count == length).Select(p => (p.Key, (JsonArray)p.Value!)).ToArray())
@@ -68,6 +68,26 @@ internal static class FigureJson
             }
         }
     }
+
+    // A line with gaps is several lines: each stays whole or goes, with the gap behind it.
+    private static List<int[]> Strands(JsonObject trace)
+    {
+        var values = trace["y"] as JsonArray ?? [];
+        var (strands, from) = (new List<int[]>(), 0);
+        for (var i = 0; i < values.Count; i++)
+        {
+            if (i == values.Count - 1 || !double.IsFinite(values[i].Number()))
+            {
+                strands.Add([.. Enumerable.Range(from, i + 1 - from)]);
+                from = i + 1;
+            }
+        }
+
+        return strands;
+    }
+
+    private static IEnumerable<T> Evenly<T>(List<T> all, int most) =>
+        all.Count <= most || most < 2 ? all.Take(most) : Enumerable.Range(0, most).Select(i => all[(int)((long)i * (all.Count - 1) / (most - 1))]);
 
     private static void Prune(JsonObject node)
     {

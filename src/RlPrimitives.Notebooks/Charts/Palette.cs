@@ -47,6 +47,9 @@ internal static class Palette
         return [.. slots.Select(s => Colours[s])];
     }
 
+    /// <summary>Dots for a line whose colour another has already; null where it is the first. (Dashes are predictions.)</summary>
+    public static string? DashOf(string[] colours, int index) => Array.IndexOf(colours, colours[index]) < index ? "dot" : null;
+
     /// <summary>Whether the name is a method's, which has a colour of its own.</summary>
     public static bool Knows(string name) => Known.ContainsKey(name);
 

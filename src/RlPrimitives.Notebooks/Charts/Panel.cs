@@ -9,8 +9,10 @@ namespace RlPrimitives.Notebooks.Charts;
 /// <param name="Percent">The y values are percents.</param>
 /// <param name="FromZero">The y axis starts at 0.</param>
 /// <param name="XTicks">Where the x axis is labelled, and how; null for round numbers.</param>
+/// <param name="YTicks">The same of the y axis.</param>
 /// <param name="HidesY">The y values mean nothing by themselves.</param>
 /// <param name="Categories">The x values are labels, shown as they are.</param>
 internal sealed record Panel(
-    string? X, string? Y, string? Heading = null, (double Low, double High)? YRange = null, (double Low, double High)? XRange = null, bool Percent = false, bool FromZero = false, (double Value, string Label)[]? XTicks = null, bool HidesY = false,
+    string? X, string? Y, string? Heading = null, (double Low, double High)? YRange = null, (double Low, double High)? XRange = null, bool Percent = false, bool FromZero = false, (double Value, string Label)[]? XTicks = null,
+    (double Value, string Label)[]? YTicks = null, bool HidesY = false,
     bool Categories = false);

@@ -16,12 +16,23 @@ internal static partial class PlotlyText
     /// <summary>The same, line by line.</summary>
     public static string[] Lines(string html) => [.. Break().Split(html).Select(Plain)];
 
-    /// <summary>Lines of at most <paramref name="width"/> characters, broken at spaces.</summary>
+    /// <summary>Lines of at most <paramref name="width"/> characters, broken at spaces but not within a number, as few as possible and about equally long.</summary>
     public static string[] Wrap(string text, int width)
+    {
+        var lines = Filled(text, width);
+        for (var narrower = width - 1; lines.Length > 1 && narrower > width / 2 && Filled(text, narrower) is var other && other.Length == lines.Length; narrower--)
+        {
+            lines = other;
+        }
+
+        return lines;
+    }
+
+    private static string[] Filled(string text, int width)
     {
         var lines = new List<string>();
         var line = new StringBuilder();
-        foreach (var word in text.Split(' '))
+        foreach (var word in Unit().Split(text))
         {
             if (line.Length > 0 && line.Length + 1 + word.Length > width)
             {
@@ -35,6 +46,10 @@ internal static partial class PlotlyText
         lines.Add(line.ToString());
         return [.. lines];
     }
+
+    // A space beside ±, or before %, holds a number together.
+    [GeneratedRegex("(?<!±) (?![±%])")]
+    private static partial Regex Unit();
 
     [GeneratedRegex("<br */?>", RegexOptions.IgnoreCase)]
     private static partial Regex Break();

@@ -19,9 +19,12 @@ internal static class Numbers
             : value.ToString("0.##e-0", CultureInfo.InvariantCulture);
     }
 
-    /// <summary>A mean and its spread: two digits of the spread say enough.</summary>
-    public static string Spread(double mean, double deviation) => Short(mean) + " ± "
+    /// <summary>A mean and its spread: two digits of the spread say enough, and of the mean what is not far below it (z-scores have a mean of 0, whatever its rounding left).</summary>
+    public static string Spread(double mean, double deviation) => Short(Visible(mean, deviation)) + " ± "
         + Short(double.IsFinite(deviation) ? double.Parse(deviation.ToString("G2", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture) : deviation);
+
+    // A mean far below its spread is rounding; without a spread every digit may mean something.
+    private static double Visible(double mean, double deviation) => double.IsFinite(deviation) && Math.Abs(mean) < deviation / 1000 ? 0 : mean;
 
     /// <summary>A share in [0, 1] as whole percents.</summary>
     public static string Percent(double share) =>

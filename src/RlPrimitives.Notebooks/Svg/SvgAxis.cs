@@ -97,7 +97,7 @@ internal sealed class SvgAxis
     /// <summary>Pixels of one unit.</summary>
     public double Unit => Math.Abs((to - from) / (high - low));
 
-    /// <summary>Round values, about one every <paramref name="pixels"/> but not fewer than about <paramref name="least"/>, with their labels.</summary>
+    /// <summary>Round values, about one every <paramref name="pixels"/> but not fewer than about <paramref name="least"/>, with their labels; a given label may have several lines.</summary>
     public IEnumerable<(double Value, string Label)> Ticks(double pixels, double least)
     {
         if (categories.Count > 0)
@@ -115,7 +115,7 @@ internal sealed class SvgAxis
         if (layout.At("tickvals").Items() is { Count: > 0 } places)
         {
             var labels = layout.At("ticktext").Items();
-            return places.Select((p, i) => (Logarithmic ? Math.Log10(p.Number()) : p.Number(), i < labels.Count ? Charts.PlotlyText.Plain(labels[i].Text() ?? "") : p.Text() ?? "")).Where(t => t.Item1 >= low && t.Item1 <= high);
+            return places.Select((p, i) => (Logarithmic ? Math.Log10(p.Number()) : p.Number(), i < labels.Count ? labels[i].Text() ?? "" : p.Text() ?? "")).Where(t => t.Item1 >= low && t.Item1 <= high);
         }
 
         var wanted = Math.Max(least, Math.Abs(to - from) / pixels);
@@ -129,7 +129,8 @@ internal sealed class SvgAxis
     private string Label(double value, double step)
     {
         var text = Logarithmic ? Numbers.Short(Math.Pow(10, value))
-            : Math.Abs(value) >= 1e4 ? Numbers.Short(value)
+            : Math.Abs(value) >= 1e4 || (step < 9e-7 && value != 0) ? Numbers.Short(value)
+            : step < 9e-4 ? value.ToString("0.########", CultureInfo.InvariantCulture)
             : value.ToString("F" + Math.Clamp((int)-Math.Floor(Math.Log10(step) + 1e-9), 0, 8).ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
         return (text.StartsWith('-') && value == 0 ? text[1..] : text) + layout.At("ticksuffix").Text();
     }

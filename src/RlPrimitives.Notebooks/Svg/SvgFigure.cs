@@ -48,16 +48,18 @@ internal static class SvgFigure
             DrawAxes(svg, x, y);
         }
 
-        DrawTraces(svg, traces, layout.At("barmode").Text() == "overlay");
+        DrawTraces(svg, traces, layout.At("barmode").Text() == "overlay", layout.At("bargap").Number());
         var lines = PlotlyText.Lines(layout.Title());
         for (var i = 0; i < lines.Length; i++)
         {
             svg.Text(left, 22 + (i * 18), lines[i], 14);
         }
 
-        if (layout.At("showlegend") is not JsonValue legend || legend.GetValue<bool>())
+        // As Plotly does: one series alone has a legend where one is asked for.
+        SvgTrace[] named = [.. traces.Where(t => t.InLegend && t.Name.Length > 0)];
+        if (layout.At("showlegend") is JsonValue legend ? legend.GetValue<bool>() : named.Length > 1)
         {
-            DrawLegend(svg, [.. traces.Where(t => t.InLegend && t.Name.Length > 0)], left, right, top - ((layout.At("legend", "y").Number(1.02) - 1) * (bottom - top)) - 8);
+            DrawLegend(svg, named, left, right, top - ((layout.At("legend", "y").Number(1.02) - 1) * (bottom - top)) - 8);
         }
 
         foreach (var note in layout.At("annotations").Items())
@@ -87,21 +89,27 @@ internal static class SvgFigure
         foreach (var (value, label) in y.Ticks(42, least: 4))
         {
             svg.Line(x.Start, y.Place(value), x.End, y.Place(value), Palette.Grey, opacity: 0.25);
-            svg.Text(x.Start - 6, y.Place(value) + 4, label, 11, "end");
+            svg.Text(x.Start - 6, y.Place(value) + 4, PlotlyText.Plain(label), 11, "end");
         }
 
+        var rows = 1;
         foreach (var (value, label) in x.Ticks(70, least: 3))
         {
             svg.Line(x.Place(value), y.Start, x.Place(value), y.Start + 4, Palette.Grey, opacity: 0.5);
-            svg.Text(x.Place(value), y.Start + 17, label, 11, "middle");
+            var lines = PlotlyText.Lines(label);
+            rows = Math.Max(rows, lines.Length);
+            for (var i = 0; i < lines.Length; i++)
+            {
+                svg.Text(x.Place(value), y.Start + 17 + (14 * i), lines[i], 11, "middle");
+            }
         }
 
         svg.Line(x.Start, y.Start, x.End, y.Start, Palette.Grey, opacity: 0.5);
-        svg.Text((x.Start + x.End) / 2, y.Start + 36, x.Title, 12, "middle");
+        svg.Text((x.Start + x.End) / 2, y.Start + 36 + (14 * (rows - 1)), x.Title, 12, "middle");
         svg.Text(x.Start - 46, (y.Start + y.End) / 2, y.Title, 12, "middle", upright: true);
     }
 
-    private static void DrawTraces(SvgWriter svg, SvgTrace[] traces, bool overlay)
+    private static void DrawTraces(SvgWriter svg, SvgTrace[] traces, bool overlay, double gap)
     {
         SvgTrace? before = null;
         foreach (var trace in traces.Where(t => t.IsDrawn))
@@ -115,7 +123,7 @@ internal static class SvgFigure
                 }
 
                 var beside = overlay ? [trace] : traces.Where(t => t.IsBar && t.X == trace.X && t.Y == trace.Y).ToArray();
-                var share = (overlay ? 0.95 : 0.8) / beside.Length;
+                var share = (double.IsNaN(gap) ? overlay ? 0.95 : 0.8 : 1 - gap) / beside.Length;
                 trace.DrawBars(svg, (Array.IndexOf(beside, trace) - ((beside.Length - 1) / 2.0)) * share, share);
             }
             else
@@ -129,23 +137,34 @@ internal static class SvgFigure
 
     private static void DrawLegend(SvgWriter svg, SvgTrace[] traces, double left, double right, double y)
     {
-        if (traces.Length < 2)
-        {
-            return;
-        }
-
+        List<List<SvgTrace>> rows = [[]];
         var x = left;
         foreach (var trace in traces)
         {
-            var width = 42 + SvgWriter.Width(trace.Name, 11);
-            if (x > left && x + width > right)
+            if (x > left && x + Needed(trace) > right)
             {
-                (x, y) = (left, y + 16);
+                rows.Add([]);
+                x = left;
             }
 
-            trace.DrawSwatch(svg, x, y);
-            svg.Text(x + 26, y + 4, trace.Name, 11);
-            x += width;
+            rows[^1].Add(trace);
+            x += Needed(trace);
         }
+
+        y -= 16 * (rows.Count - 1); // it grows upwards
+        foreach (var row in rows)
+        {
+            x = left;
+            foreach (var trace in row)
+            {
+                trace.DrawSwatch(svg, x, y);
+                svg.Text(x + 26, y + 4, trace.Name, 11);
+                x += Needed(trace);
+            }
+
+            y += 16;
+        }
+
+        static double Needed(SvgTrace trace) => 42 + SvgWriter.Width(trace.Name, 11);
     }
 }

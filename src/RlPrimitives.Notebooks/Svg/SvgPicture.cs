@@ -102,7 +102,7 @@ internal static class SvgPicture
     {
         // A sign that the font lacks comes from one that has it.
         var missing = element.Value.EnumerateRunes().FirstOrDefault(r => r.Value > ' ' && !face.ContainsGlyph(r.Value));
-        using var other = missing.Value > ' ' ? SKFontManager.Default.MatchCharacter(missing.Value) : null;
+        using var other = missing.Value > ' ' ? FaceWith(missing.Value) : null;
         using var paint = new SKPaint
         {
             IsAntialias = true, Typeface = other ?? face, TextSize = Number(element, "font-size", 12), Color = Colour(Text(element, "fill") ?? Palette.Grey, 1),
@@ -117,6 +117,31 @@ internal static class SvgPicture
 
         canvas.DrawText(element.Value, x, y, paint);
         canvas.Restore();
+    }
+
+    // Skia without fontconfig does not look for a sign by itself.
+    private static SKTypeface? FaceWith(int sign)
+    {
+        if (SKFontManager.Default.MatchCharacter(sign) is { } known)
+        {
+            return known;
+        }
+
+        // Plain faces first: in a face for mathematics words look strange.
+        foreach (var family in SKFontManager.Default.FontFamilies.OrderBy(f => f.Contains("Sans", StringComparison.Ordinal) ? f.Length : 100 + f.Length))
+        {
+            if (SKFontManager.Default.MatchFamily(family) is { } face)
+            {
+                if (face.ContainsGlyph(sign))
+                {
+                    return face;
+                }
+
+                face.Dispose();
+            }
+        }
+
+        return null;
     }
 
     private static SKColor Colour(string css, double opacity) =>

@@ -11,6 +11,7 @@ internal static class Evidence
         ["tiny-calc"] = TinyCalcRuns.RunAsync,
         ["pareto"] = ParetoRuns.RunAsync,
         ["svrl"] = SvrlRuns.RunAsync,
+        ["svrl-rewards"] = SvrlRewardRuns.RunAsync,
         ["random-walks"] = RandomWalkRuns.RunAsync,
     };
 

@@ -28,9 +28,9 @@ internal static class SvrlRuns
             var rollouts = new RolloutManager(environment, new RolloutConfig { NumParallel = 128, GroupSize = 8, Seed = seed });
             var rewards = new SvrlRewardComputer(new ExactMatch(), price: 0.4f);
             using var backprop = new BackpropModule(inference.Model, new BackpropConfig { LearningRate = 2e-4, Seed = seed });
-            var calls = new Calls(rewards);
+            var calls = new CallsByKind(rewards);
             var grpo = new GrpoAlgorithm(environment, rollouts, calls, backprop, new AlgorithmConfig { BatchSize = 128 });
-            var history = await recorder.TrainAsync("GRPO", seed, grpo, Iterations, _ => [("calls_easy", calls.Easy), ("calls_hard", calls.Hard)]);
+            var history = await recorder.TrainAsync("GRPO", seed, grpo, Iterations, _ => calls.Columns);
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"seed {seed}: calls a problem {-history[0].Objectives["tool_cost"].Mean:F2} → {-history[^1].Objectives["tool_cost"].Mean:F2}; on easy ones {calls.FirstEasy:F2} → {calls.Easy:F2}, on hard ones {calls.FirstHard:F2} → {calls.Hard:F2}"));
         }
@@ -74,27 +74,6 @@ internal static class SvrlRuns
                 yield return new Example(problem.Prompt, problem.Fields["kind"] == "easy" ? problem.Answer
                     : (100 + (int)(random.NextUniform(1_000_000 + (ulong)index) * 9000)).ToString(CultureInfo.InvariantCulture));
             }
-        }
-    }
-
-    /// <summary>Counts calls by kind of problem, on the way to the rewards.</summary>
-    private sealed class Calls(IRewardComputer inner) : IRewardComputer
-    {
-        public double Easy { get; private set; }
-
-        public double Hard { get; private set; }
-
-        public double? FirstEasy { get; private set; }
-
-        public double? FirstHard { get; private set; }
-
-        public Task<RewardBatch> ComputeRewardsAsync(IReadOnlyList<Trajectory> trajectories, IRewardMethod? method = null, CancellationToken cancellationToken = default)
-        {
-            (Easy, Hard) = (Mean("easy"), Mean("hard"));
-            (FirstEasy, FirstHard) = (FirstEasy ?? Easy, FirstHard ?? Hard);
-            return inner.ComputeRewardsAsync(trajectories, method, cancellationToken);
-
-            double Mean(string kind) => trajectories.Where(t => t.Problem.Fields["kind"] == kind).Select(t => (double)t.Turns.Sum(turn => turn.ToolCalls.Length)).DefaultIfEmpty(0).Average();
         }
     }
 }

@@ -38,6 +38,17 @@ public class RecordedRunsTests
     }
 
     [Fact]
+    public void A_fair_price_or_a_corner_keeps_the_calls_that_pay_and_a_high_price_or_bare_fronts_lose_them()
+    {
+        var runs = Runs("svrl-rewards", ["price 0.4", "price 1.2", "fronts", "fronts, corner"]);
+        double[] Ends(string method, string kind) => [.. runs.Where(r => r.Method == method).Select(r => Last(r.Steps, "calls_" + kind, 5))];
+        Assert.All(Ends("price 0.4", "hard").Concat(Ends("fronts, corner", "hard")), calls => Assert.True(calls > 0.8, $"{calls}"));
+        Assert.All(Ends("price 1.2", "hard"), calls => Assert.True(calls < 0.1, $"{calls}"));
+        Assert.All(Ends("fronts", "hard"), calls => Assert.True(calls < 0.4, $"{calls}"));
+        Assert.All(runs, r => Assert.True(Last(r.Steps, "calls_easy", 5) < 0.25 && First(r.Steps, "calls_easy") > 0.5, $"{r.Method}, seed {r.Seed}"));
+    }
+
+    [Fact]
     public void Pareto_ranks_with_hypervolume_reach_what_a_weighted_sum_reaches_and_crowding_keeps_both_ends()
     {
         var runs = Runs("pareto", ["Pareto rank", "Pareto hypervolume", "GDPO", "sum, brevity 1", "sum, brevity 4"]).ToDictionary(r => (r.Method, r.Seed), r => r.Steps);
