@@ -50,6 +50,49 @@ public class TrainingProgressTests
     }
 
     [Fact]
+    public void What_a_held_view_throws_reaches_the_next_report_and_not_the_timers_thread()
+    {
+        var view = new FailingView();
+        var progress = new TrainingProgress(view, time);
+        progress.Report(Histories.Step(1, 60, [0]));
+        progress.Report(Histories.Step(2, 60, [0])); // held back
+        view.Failure = new InvalidOperationException("no paper");
+        time.Advance(TimeSpan.FromSeconds(10));
+        Assert.Equal(2, view.Shown);
+        Assert.Equal("no paper", Assert.Throws<InvalidOperationException>(() => progress.Report(Histories.Step(3, 60, [0]))).Message);
+
+        view.Failure = null;
+        progress.Report(Histories.Step(4, 60, [0]));
+        progress.Report(Histories.Step(5, 60, [0]));
+        view.Failure = new OperationCanceledException("the cell was cancelled");
+        time.Advance(TimeSpan.FromSeconds(10));
+        view.Failure = null;
+        progress.Report(Histories.Step(6, 60, [0])); // of a cell that is over, nobody is told
+    }
+
+    private sealed class FailingView : ITrainingView
+    {
+        public Exception? Failure { get; set; }
+
+        public int Shown { get; private set; }
+
+        public TimeSpan UpdateInterval => TimeSpan.FromSeconds(1);
+
+        public void Begin()
+        {
+        }
+
+        public void Show(TrainingPanel panel)
+        {
+            Shown++;
+            if (Failure is not null)
+            {
+                throw Failure;
+            }
+        }
+    }
+
+    [Fact]
     public void Updates_are_throttled_but_the_newest_state_comes_when_the_time_is_over()
     {
         for (var i = 1; i <= 20; i++)

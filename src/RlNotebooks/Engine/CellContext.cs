@@ -5,12 +5,16 @@ internal sealed class CellContext(NotebookSession session, CellCode cell, Cancel
 {
     private static readonly AsyncLocal<CellContext?> Flowing = new();
     private static volatile CellContext? running;
+    private static volatile CellContext? latest;
 
     private readonly long[] written = new long[2];
     private volatile bool cancelled;
 
     /// <summary>The flow's own cell; for threads that began outside every cell, the cell that runs now.</summary>
     public static CellContext? Current => Flowing.Value ?? running;
+
+    /// <summary>The cell that began last, whether or not it has ended; null before the first and after its session.</summary>
+    public static CellContext? Latest => latest;
 
     public NotebookSession Session => session;
 
@@ -21,6 +25,16 @@ internal sealed class CellContext(NotebookSession session, CellCode cell, Cancel
     {
         Flowing.Value = this;
         running = this;
+        latest = this;
+    }
+
+    /// <summary>Forgets a session that has ended.</summary>
+    public static void Forget(NotebookSession session)
+    {
+        if (latest?.Session == session)
+        {
+            latest = null;
+        }
     }
 
     public static void Leave()

@@ -18,7 +18,8 @@ internal static class CellThreads
 
     private static bool Handle(Exception exception)
     {
-        if (CellContext.Current is not { } cell)
+        // A timer's or the pool's thread has left its cell's flow before anybody is asked.
+        if ((CellContext.Current ?? CellContext.Latest) is not { } cell)
         {
             return false;
         }

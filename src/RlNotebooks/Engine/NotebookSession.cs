@@ -104,6 +104,7 @@ public sealed class NotebookSession : IDisposable
             script.Dispose();
             formatter.Clear();
             ConsoleRouter.Release();
+            CellContext.Forget(this);
         }
     }
 

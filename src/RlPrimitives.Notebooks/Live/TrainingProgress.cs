@@ -1,10 +1,12 @@
+using System.Runtime.ExceptionServices;
 using RlPrimitives.Algorithms;
 
 namespace RlPrimitives.Notebooks.Live;
 
 /// <summary>
 /// Shows each step at once, in the thread that reports it, but no more often than the view wants. A step held back is shown when that time is over,
-/// so the newest state is never lost; the last iteration is always shown and ends the panel.
+/// so the newest state is never lost; the last iteration is always shown and ends the panel. What a view throws then is thrown at the next report: on
+/// the timer's thread it would end the process.
 /// </summary>
 internal sealed class TrainingProgress(ITrainingView view, TimeProvider time) : IProgress<TrainStep>
 {
@@ -13,6 +15,7 @@ internal sealed class TrainingProgress(ITrainingView view, TimeProvider time) : 
     private readonly Dictionary<string, (Alarm Newest, int Steps)> alarms = [];
     private ITimer? timer;
     private TrainStep? newest;
+    private ExceptionDispatchInfo? failure;
     private bool held, shown;
     private long shownAt;
     private long startedAt;
@@ -28,6 +31,9 @@ internal sealed class TrainingProgress(ITrainingView view, TimeProvider time) : 
                 Begin(value); // A second run with the same progress gets its own panel.
             }
 
+            var failed = failure;
+            failure = null;
+            failed?.Throw();
             newest = value;
             rewards.Add(value.RewardMean);
             foreach (var alarm in value.Alarms)
@@ -53,7 +59,7 @@ internal sealed class TrainingProgress(ITrainingView view, TimeProvider time) : 
     private void Begin(TrainStep first)
     {
         timer?.Dispose();
-        (timer, held, shown) = (null, false, false);
+        (timer, held, shown, failure) = (null, false, false, null);
         view.Begin();
         rewards.Clear();
         alarms.Clear();
@@ -65,9 +71,22 @@ internal sealed class TrainingProgress(ITrainingView view, TimeProvider time) : 
     {
         lock (gate)
         {
-            if (held)
+            if (!held)
+            {
+                return;
+            }
+
+            try
             {
                 Render();
+            }
+            catch (OperationCanceledException)
+            {
+                // Its cell was interrupted: nobody looks any more. Whoever trains on is told at the next view.
+            }
+            catch (Exception e)
+            {
+                failure = ExceptionDispatchInfo.Capture(e);
             }
         }
     }

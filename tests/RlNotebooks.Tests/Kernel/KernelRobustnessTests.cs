@@ -97,6 +97,18 @@ public sealed class KernelRobustnessTests(KernelFixture kernel)
         Assert.Equal("2", Client.Execute("1 + 1").Shown[0].Plain);
     }
 
+    [Theory]
+    [InlineData("""var late = new System.Threading.Timer(_ => throw new InvalidOperationException("late"), null, 300, -1);""")]
+    [InlineData("""System.Threading.ThreadPool.QueueUserWorkItem(_ => { System.Threading.Thread.Sleep(300); throw new InvalidOperationException("late"); });""")]
+    [InlineData("""async void Later() { await Task.Delay(300); throw new InvalidOperationException("late"); } Later();""")]
+    public void An_exception_between_two_cells_is_survived(string code)
+    {
+        Assert.Equal("ok", Client.Execute(code).Reply["status"]!.ToString());
+        Thread.Sleep(1200);
+        Assert.False(kernel.Process.Process.HasExited, kernel.Process.Log);
+        Assert.Equal("2", Client.Execute("1 + 1").Shown[^1].Plain);
+    }
+
     [Fact]
     public void A_hundred_megabytes_of_text_are_cut_and_survived()
     {
