@@ -33,7 +33,7 @@ internal sealed class KernelClient : IDisposable
         {
             Assert.True(clock.Elapsed < Patience, "The kernel did not answer.");
             var id = Send(Shell, "kernel_info_request", []);
-            if (TryReply(Shell, id, TimeSpan.FromSeconds(30)) is not null && TryOutput(m => m.Cause == id && m.State == "idle", TimeSpan.FromSeconds(1)) is not null)
+            if (TryReply(Shell, id, TimeSpan.FromSeconds(30)) is not null && TryOutput(m => m.Cause == id && m.State == "idle", TimeSpan.FromMilliseconds(100)) is not null)
             {
                 return;
             }
