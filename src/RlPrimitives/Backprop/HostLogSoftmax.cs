@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Numerics.Tensors;
 using RlPrimitives.Models.Architectures;
 using static TorchSharp.torch;
@@ -23,7 +24,8 @@ internal static unsafe class HostLogSoftmax
         var scale = (float)(1 / temperature);
         HostOperations.Rows(rows, width, (_, start, end) =>
         {
-            var weights = new float[width];
+            var rented = ArrayPool<float>.Shared.Rent(width); // a real vocabulary's row would be a large object each time
+            var weights = rented.AsSpan(0, width);
             for (var row = start; row < end; row++)
             {
                 var values = new Span<float>(z + (row * width), width);
@@ -45,6 +47,8 @@ internal static unsafe class HostLogSoftmax
                 TensorPrimitives.Subtract(values, logSum, values);
                 to[row] = values[(int)ids[row]];
             }
+
+            ArrayPool<float>.Shared.Return(rented);
         });
     }
 
@@ -64,11 +68,12 @@ internal static unsafe class HostLogSoftmax
         var scale = (float)(1 / temperature);
         HostOperations.Rows(rows, width, (_, start, end) =>
         {
-            var slopes = e is null ? null : new float[width];
+            var rented = e is null ? null : ArrayPool<float>.Shared.Rent(width);
+            var slopes = rented.AsSpan(0, rented is null ? 0 : width);
             for (var row = start; row < end; row++)
             {
                 var values = new Span<float>(lp + (row * width), width);
-                if (slopes is null)
+                if (rented is null)
                 {
                     TensorPrimitives.Exp<float>(values, values);
                     TensorPrimitives.Multiply(values, -g[row] * scale, values);
@@ -86,6 +91,11 @@ internal static unsafe class HostLogSoftmax
                 }
 
                 values[(int)ids[row]] += g[row] * scale;
+            }
+
+            if (rented is not null)
+            {
+                ArrayPool<float>.Shared.Return(rented);
             }
         });
     }
