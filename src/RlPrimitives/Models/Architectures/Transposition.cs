@@ -21,27 +21,40 @@ internal static unsafe class Transposition
         // Tiles as wide as a cache line, so that lines are read and written whole whatever the distance of the rows.
         HostOperations.Rows((columns + Tile - 1) / Tile, rows * Tile, (_, start, end) =>
         {
-            for (var column = start * Tile; column < Math.Min(end * Tile, columns); column += Tile)
-            {
-                for (var row = 0L; row < rows; row += Tile)
-                {
-                    var (height, width) = ((int)Math.Min(Tile, rows - row), (int)Math.Min(Tile, columns - column));
-                    float* a = from + (row * stride) + column, b = to + (column * rows) + row;
-                    if (Avx.IsSupported && height == Tile && width == Tile)
-                    {
-                        Eight(a, stride, b, rows);
-                        Eight(a + (8 * stride), stride, b + 8, rows);
-                        Eight(a + 8, stride, b + (8 * rows), rows);
-                        Eight(a + (8 * stride) + 8, stride, b + (8 * rows) + 8, rows);
-                    }
-                    else
-                    {
-                        Any(a, stride, b, rows, height, width);
-                    }
-                }
-            }
+            var (first, width) = (start * Tile, Math.Min(end * Tile, columns) - (start * Tile));
+            Copy(from + first, stride, to + (first * rows), rows, rows, width);
         });
         return result;
+    }
+
+    /// <summary>[rows, columns] → [columns, rows]</summary>
+    /// <param name="from">The matrix.</param>
+    /// <param name="fromStride">From one of its rows to the next, numbers.</param>
+    /// <param name="to">Where its transpose goes.</param>
+    /// <param name="toStride">From one of that one's rows to the next.</param>
+    /// <param name="rows">Rows of the matrix.</param>
+    /// <param name="columns">Columns of the matrix.</param>
+    public static void Copy(float* from, long fromStride, float* to, long toStride, long rows, long columns)
+    {
+        for (var column = 0L; column < columns; column += Tile)
+        {
+            for (var row = 0L; row < rows; row += Tile)
+            {
+                var (height, width) = ((int)Math.Min(Tile, rows - row), (int)Math.Min(Tile, columns - column));
+                float* a = from + (row * fromStride) + column, b = to + (column * toStride) + row;
+                if (Avx.IsSupported && height == Tile && width == Tile)
+                {
+                    Eight(a, fromStride, b, toStride);
+                    Eight(a + (8 * fromStride), fromStride, b + 8, toStride);
+                    Eight(a + 8, fromStride, b + (8 * toStride), toStride);
+                    Eight(a + (8 * fromStride) + 8, fromStride, b + (8 * toStride) + 8, toStride);
+                }
+                else
+                {
+                    Any(a, fromStride, b, toStride, height, width);
+                }
+            }
+        }
     }
 
     private static void Any(float* from, long fromStride, float* to, long toStride, int height, int width)

@@ -12,11 +12,17 @@ namespace RlPrimitives.Models.Attention;
 internal sealed class PackedAttention(ModelConfig config, PackedTokens tokens, KeyValueCache? cache = null, int[]? slots = null) : IAttention, IDisposable
 {
     private readonly Tensor? cacheIndex = cache?.IndexOf(slots!, tokens);
+    private readonly HostCausalAttention host = new(tokens.Lengths);
     private Tensor? windowMask;
 
     public Tensor Attend(int layer, Tensor query, Tensor key, Tensor value)
     {
         cache?.Write(layer, cacheIndex!, key, value);
+        if (HostCausalAttention.Fits(query))
+        {
+            return host.Apply(query, key, value, config.IsSliding(layer) ? config.SlidingWindow!.Value : int.MaxValue);
+        }
+
         var q = tokens.Pad(query).transpose(1, 2);  // [B, H, T, hd]
         var k = tokens.Pad(key).transpose(1, 2);    // [B, Hkv, T, hd]
         var v = tokens.Pad(value).transpose(1, 2);  // [B, Hkv, T, hd]
