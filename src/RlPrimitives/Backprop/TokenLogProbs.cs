@@ -52,7 +52,7 @@ public static class TokenLogProbs
         using var _ = no_grad();
         var count = hidden.size(0);
         var result = zeros([2, count], dtype: ScalarType.Float32, device: hidden.device);
-        using var product = new LinearProduct.Weight(head, transposed: false);
+        using var product = new LinearProduct.Weight(head, transposed: false, LinearProduct.IsFaster);
         var kept = keep ? new List<Tensor>() : null;
         for (long start = 0; start < count; start += chunk)
         {
@@ -138,7 +138,7 @@ public static class TokenLogProbs
             // A frozen head (under adapters) has no gradient to compute. Over chunks it sums in float32, whatever the head's type.
             var hiddenGradient = hidden.requires_grad ? empty_like(hidden) : null;
             var headGradient = head.requires_grad ? zeros_like(head, dtype: ScalarType.Float32) : null;
-            using var product = new LinearProduct.Weight(head, transposed: false);
+            using var product = new LinearProduct.Weight(head, transposed: false, LinearProduct.IsFaster);
             for (long start = 0; start < count; start += chunk)
             {
                 using var step = NewDisposeScope();

@@ -25,12 +25,11 @@ public class CausalAttentionTests
     [InlineData(2, 2, 8, 140, new[] { 290 })]
     public void It_is_the_formulas_and_so_are_its_gradients(int heads, int keyHeads, int width, int window, int[] lengths)
     {
-        var (query, key, value, by) = Inputs(heads, keyHeads, width, lengths);
-        var attention = new HostCausalAttention(lengths);
-        var ours = Differentiate((q, k, v) => attention.Apply(q, k, v, window), by, query, key, value);
-        var expected = Differentiate(
-            (q, k, v) => Formula(q, k, v, lengths, window), by.to(ScalarType.Float64), query.to(ScalarType.Float64), key.to(ScalarType.Float64), value.to(ScalarType.Float64));
-        foreach (var (name, a, b) in new[] { "result", "by query", "by key", "by value" }.Zip(ours, expected))
+        var (joint, by) = Inputs(heads, keyHeads, width, lengths);
+        var attention = new HostCausalAttention(lengths, heads, keyHeads);
+        var ours = Differentiate(x => attention.Apply(x, window), by, joint);
+        var expected = Differentiate(x => Formula(x, heads, keyHeads, lengths, window), by.to(ScalarType.Float64), joint.to(ScalarType.Float64));
+        foreach (var (name, a, b) in new[] { "result", "gradient" }.Zip(ours, expected))
         {
             Assert.Equal(b.shape, a.shape);
             var difference = (a.to(ScalarType.Float64) - b).abs().max().item<double>();
@@ -38,21 +37,26 @@ public class CausalAttentionTests
         }
 
         using var _ = no_grad();
-        Assert.True(attention.Apply(query, key, value, window).equal(ours[0]).all().item<bool>(), "not the same without gradients");
+        Assert.True(attention.Apply(joint, window).equal(ours[0]).all().item<bool>(), "not the same without gradients");
+        // Tokens may lie apart, as in a slice of a larger product; heads too, then they are copied.
+        var apart = cat([joint, joint], 1).narrow(1, joint.size(1), joint.size(1));
+        Assert.True(attention.Apply(apart, window).equal(ours[0]).all().item<bool>(), "not the same where tokens lie apart");
+        var byHead = joint.transpose(0, 1).contiguous().transpose(0, 1);
+        Assert.True(attention.Apply(byHead, window).equal(ours[0]).all().item<bool>(), "not the same where heads lie apart");
     }
 
     [Fact]
     public void A_rows_numbers_do_not_depend_on_its_neighbours_or_on_threads()
     {
         int[] lengths = [70, 150, 9];
-        var (query, key, value, by) = Inputs(4, 2, 16, lengths);
-        var all = Differentiate((q, k, v) => new HostCausalAttention(lengths).Apply(q, k, v, NoWindow), by, query, key, value);
+        var (joint, by) = Inputs(4, 2, 16, lengths);
+        Tensor[] Run(int[] rows, Tensor x, Tensor gradient) => Differentiate(y => new HostCausalAttention(rows, 4, 2).Apply(y, NoWindow), gradient, x);
+        var all = Run(lengths, joint, by);
         var threads = get_num_threads();
         try
         {
             set_num_threads(1);
-            var again = Differentiate((q, k, v) => new HostCausalAttention(lengths).Apply(q, k, v, NoWindow), by, query, key, value);
-            Assert.All(all.Zip(again), pair => Assert.True(pair.First.equal(pair.Second).all().item<bool>()));
+            Assert.All(all.Zip(Run(lengths, joint, by)), pair => Assert.True(pair.First.equal(pair.Second).all().item<bool>()));
         }
         finally
         {
@@ -60,7 +64,7 @@ public class CausalAttentionTests
         }
 
         Tensor Row(Tensor x) => x.narrow(0, 70, 150);
-        var alone = Differentiate((q, k, v) => new HostCausalAttention([150]).Apply(q, k, v, NoWindow), Row(by), Row(query), Row(key), Row(value));
+        var alone = Run([150], Row(joint), Row(by));
         Assert.All(all.Zip(alone), pair => Assert.True(Row(pair.First).equal(pair.Second).all().item<bool>()));
     }
 
@@ -69,27 +73,29 @@ public class CausalAttentionTests
     {
         using var _ = no_grad();
         int[] lengths = [8, 8];
-        var (query, key, value, _) = Inputs(2, 1, 8, lengths);
-        var attention = new HostCausalAttention(lengths);
-        Assert.True(attention.Apply(query * 1e4, key * 1e4, value, NoWindow).isfinite().all().item<bool>());
-        query[3] = full_like(query[3], float.NaN);
-        var result = attention.Apply(query, key, value, NoWindow);
+        var (joint, _) = Inputs(2, 1, 8, lengths);
+        var attention = new HostCausalAttention(lengths, 2, 1);
+        var large = joint.clone();
+        large.narrow(1, 0, 3).mul_(1e4);
+        Assert.True(attention.Apply(large, NoWindow).isfinite().all().item<bool>());
+        joint[3].narrow(0, 0, 2).fill_(float.NaN); // the queries of a token
+        var result = attention.Apply(joint, NoWindow);
         Assert.True(result[3].isnan().all().item<bool>());
         Assert.True(result.narrow(0, 8, 8).isfinite().all().item<bool>());
     }
 
-    // As models give them: slices of one product, whose tokens lie apart.
-    private static (Tensor Query, Tensor Key, Tensor Value, Tensor By) Inputs(int heads, int keyHeads, int width, int[] lengths)
+    // [N, H + 2·Hkv, hd], and the gradient by the result.
+    private static (Tensor Joint, Tensor By) Inputs(int heads, int keyHeads, int width, int[] lengths)
     {
         using var generator = new Generator(7, CPU);
-        var all = randn([lengths.Sum(), heads + (2 * keyHeads), width], generator: generator) * 1.5;
-        var by = randn([lengths.Sum(), heads * width], generator: generator);
-        return (all.narrow(1, 0, heads), all.narrow(1, heads, keyHeads), all.narrow(1, heads + keyHeads, keyHeads), by);
+        var joint = randn([lengths.Sum(), heads + (2 * keyHeads), width], generator: generator) * 1.5;
+        return (joint, randn([lengths.Sum(), heads * width], generator: generator));
     }
 
-    private static Tensor Formula(Tensor query, Tensor key, Tensor value, int[] lengths, int window)
+    private static Tensor Formula(Tensor joint, int heads, int keyHeads, int[] lengths, int window)
     {
-        var group = query.size(1) / key.size(1);
+        var parts = joint.split([heads, keyHeads, keyHeads], 1);
+        var (query, key, value, group) = (parts[0], parts[1], parts[2], heads / keyHeads);
         var rows = new List<Tensor>();
         var offset = 0L;
         foreach (var length in lengths)
@@ -105,12 +111,12 @@ public class CausalAttentionTests
         return cat([.. rows], 0);
     }
 
-    // The result and its gradients by query, key and value.
-    private static Tensor[] Differentiate(Func<Tensor, Tensor, Tensor, Tensor> function, Tensor by, Tensor query, Tensor key, Tensor value) => TensorThread.RunOnce(() =>
+    // The result and its gradient by the input.
+    private static Tensor[] Differentiate(Func<Tensor, Tensor> function, Tensor by, Tensor input) => TensorThread.RunOnce(() =>
     {
-        var inputs = new[] { query, key, value }.Select(x => x.detach().alias().requires_grad_(true)).ToArray();
-        var result = function(inputs[0], inputs[1], inputs[2]);
+        var own = input.detach().alias().requires_grad_(true);
+        var result = function(own);
         result.backward([by]);
-        return inputs.Select(x => x.grad!).Prepend(result.detach()).ToArray();
+        return new[] { result.detach(), own.grad! };
     });
 }

@@ -27,6 +27,13 @@ public class HostOperationsTests
 
     [Theory]
     [MemberData(nameof(Sizes))]
+    public void Gated_silu_of_halves_is_libtorchs_and_so_is_its_gradient(long rows, long width) => AssertSame(
+        [Random(1, rows, 2 * width) * 4],
+        x => GatedSilu.Apply(x[0]),
+        x => nn.functional.silu(x[0].narrow(1, 0, width)).mul(x[0].narrow(1, width, width)));
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
     public void Rms_norm_is_the_formulas_and_so_are_its_gradients(long rows, long width) => AssertSame(
         [Random(1, rows, 2, width), Random(2, width)],
         x => RmsNormalised.Apply(x[0], x[1], 1e-6),
@@ -43,8 +50,12 @@ public class HostOperationsTests
         Tensor cos = cat([angles.cos(), angles.cos()], 2), sin = cat([angles.sin().neg(), angles.sin()], 2);
         AssertSame(
             [Random(1, rows, heads, width)],
-            x => Rotation.Apply(x[0], cos, sin),
+            x => Rotation.Apply(x[0], heads, cos, sin),
             x => x[0].mul(cos) + x[0].roll(width / 2, -1).mul(sin));
+        AssertSame(
+            [Random(1, rows, heads + 2, width)], // the last two stay as they are
+            x => Rotation.Apply(x[0], heads, cos, sin),
+            x => cat([x[0].narrow(1, 0, heads).mul(cos) + x[0].narrow(1, 0, heads).roll(width / 2, -1).mul(sin), x[0].narrow(1, heads, 2)], 1));
     }
 
     [Theory]
@@ -85,18 +96,44 @@ public class HostOperationsTests
         }
     }
 
+    [Theory]
+    [InlineData(300, true)] // one product
+    [InlineData(300, false)]
+    [InlineData(3, true)] // too few rows: several
+    public void A_joint_layer_is_its_parts_side_by_side_and_so_are_its_gradients(long n, bool hasBias)
+    {
+        TensorThread.RunOnce(() =>
+        {
+            var x = Random(1, n, 20);
+            var results = new Func<Dense[], Tensor, Tensor>[]
+            {
+                (parts, input) => new JointDense(parts).Forward(input),
+                (parts, input) => cat([.. parts.Select(p => nn.functional.linear(input, p.weight, p.bias))], 1),
+            }.Select(function =>
+            {
+                var parts = Enumerable.Range(1, 3).Select(i => Part(i, hasBias)).ToArray();
+                var input = x.clone().requires_grad_(true);
+                var y = function(parts, input);
+                (y * Random(77, y.shape)).sum().backward();
+                return parts.SelectMany(p => hasBias ? new[] { p.weight.grad!, p.bias!.grad! } : [p.weight.grad!]).Prepend(input.grad!).Prepend(y.detach()).ToArray();
+            }).ToArray();
+            Assert.All(results[0].Zip(results[1]), pair => Equal(pair.First, pair.Second));
+            return 0;
+        });
+    }
+
     [Fact]
     public void Parts_of_a_larger_product_are_read_where_they_lie()
     {
         using var _ = no_grad();
         var both = Random(1, 9, 40);
-        Equal(GatedSilu.Apply(both.narrow(1, 0, 20), both.narrow(1, 20, 20)), nn.functional.silu(both.narrow(1, 0, 20)).mul(both.narrow(1, 20, 20)));
+        Equal(GatedSilu.Apply(both.narrow(1, 4, 20)), nn.functional.silu(both.narrow(1, 4, 10)).mul(both.narrow(1, 14, 10)));
         var heads = Random(2, 9, 5, 8);
         var (cos, sin) = (Random(3, 9, 1, 8), Random(4, 9, 1, 4));
         sin = cat([sin.neg(), sin], 2);
         cos = cat([cos.narrow(2, 0, 4), cos.narrow(2, 0, 4)], 2);
-        Equal(Rotation.Apply(heads.narrow(1, 1, 3), cos, sin), heads.narrow(1, 1, 3).mul(cos) + heads.narrow(1, 1, 3).roll(4, -1).mul(sin));
-        Equal(Rotation.Apply(heads.transpose(0, 1).contiguous().transpose(0, 1), cos, sin), heads.mul(cos) + heads.roll(4, -1).mul(sin));
+        Equal(Rotation.Apply(heads.narrow(1, 1, 3), 3, cos, sin), heads.narrow(1, 1, 3).mul(cos) + heads.narrow(1, 1, 3).roll(4, -1).mul(sin));
+        Equal(Rotation.Apply(heads.transpose(0, 1).contiguous().transpose(0, 1), 5, cos, sin), heads.mul(cos) + heads.roll(4, -1).mul(sin));
         Equal(RmsNormalised.Apply(heads.narrow(1, 1, 3), ones(8), 1e-6), RmsNormalised.Apply(heads.narrow(1, 1, 3).contiguous(), ones(8), 1e-6));
     }
 
@@ -106,6 +143,15 @@ public class HostOperationsTests
         using var _ = no_grad();
         Equal(GeluTanh.Apply(tensor(new float[] { 0, -1e4f, 1e4f, -30, 30, 1e19f, -1e19f, 1e-38f, 3, -3, 5, -5 })), tensor(new[] { 0, 0, 1e4f, 0, 30, 1e19f, 0, 0, 2.9963627f, -0.0036373f, 4.99999977f, -2.29e-7f }));
         Assert.True(GeluTanh.Apply(tensor(new[] { float.NaN })).isnan().all().item<bool>());
+    }
+
+    private static Dense Part(int i, bool hasBias)
+    {
+        using var _ = no_grad();
+        var part = new Dense(20, 7 * i, hasBias);
+        part.weight.copy_(Random(i, part.weight.shape));
+        part.bias?.copy_(Random(10 + i, part.bias.shape));
+        return part;
     }
 
     private static Tensor Random(long seed, params long[] shape)

@@ -8,23 +8,32 @@ namespace RlPrimitives.Models.Architectures;
 /// <summary>silu(gate)·up, silu(x) = x·σ(x) (Shazeer 2020, arXiv:2002.05202).</summary>
 internal static unsafe class GatedSilu
 {
-    /// <summary>[N, F], [N, F] → [N, F]; the rows of either may lie apart, as those of two halves of one product do.</summary>
-    public static Tensor Apply(Tensor gate, Tensor up) =>
-        !HostOperations.Fits(gate) ? nn.functional.silu(gate).mul(up)
-        : is_grad_enabled() && (gate.requires_grad || up.requires_grad) ? Function.apply(gate, up)
-        : Forward(gate, up);
-
-    private static Tensor Forward(Tensor gate, Tensor up)
+    /// <summary>Gate and up side by side: [N, 2·F] → [N, F].</summary>
+    public static Tensor Apply(Tensor both)
     {
-        var (rows, width) = (gate.size(0), gate.size(1));
+        if (HostOperations.Fits(both))
+        {
+            return is_grad_enabled() && both.requires_grad ? Function.apply(both) : Forward(both);
+        }
+
+        var parts = both.chunk(2, 1);
+        return nn.functional.silu(parts[0]).mul(parts[1]);
+    }
+
+    /// <summary>[N, F], [N, F] → [N, F]</summary>
+    public static Tensor Apply(Tensor gate, Tensor up) => HostOperations.Fits(gate) ? Apply(cat([gate, up], 1)) : nn.functional.silu(gate).mul(up);
+
+    private static Tensor Forward(Tensor both)
+    {
+        using var input = both.contiguous();
+        var (rows, width) = (input.size(0), input.size(1) / 2);
         var result = empty(rows, width);
-        float* g = HostOperations.DataOf(gate), u = HostOperations.DataOf(up), to = HostOperations.DataOf(result);
-        long gStride = gate.stride(0), uStride = up.stride(0);
+        float* from = HostOperations.DataOf(input), to = HostOperations.DataOf(result);
         HostOperations.Rows(rows, width, (_, start, end) =>
         {
             for (var row = start; row < end; row++)
             {
-                float* a = g + (row * gStride), b = u + (row * uStride), y = to + (row * width);
+                float* a = from + (2 * row * width), b = a + width, y = to + (row * width);
                 long i = 0;
                 for (; i <= width - Vector<float>.Count; i += Vector<float>.Count)
                 {
@@ -41,18 +50,17 @@ internal static unsafe class GatedSilu
         return result;
     }
 
-    private static (Tensor Gate, Tensor Up) Backward(Tensor gate, Tensor up, Tensor gradient)
+    private static Tensor Backward(Tensor both, Tensor gradient)
     {
-        var (rows, width) = (gate.size(0), gate.size(1));
-        using var by = gradient.contiguous();
-        Tensor byGate = empty(rows, width), byUp = empty(rows, width);
-        float* g = HostOperations.DataOf(gate), u = HostOperations.DataOf(up), d = HostOperations.DataOf(by), toGate = HostOperations.DataOf(byGate), toUp = HostOperations.DataOf(byUp);
-        long gStride = gate.stride(0), uStride = up.stride(0);
+        using Tensor input = both.contiguous(), by = gradient.contiguous();
+        var (rows, width) = (input.size(0), input.size(1) / 2);
+        var result = empty(rows, 2 * width);
+        float* from = HostOperations.DataOf(input), d = HostOperations.DataOf(by), to = HostOperations.DataOf(result);
         HostOperations.Rows(rows, width, (_, start, end) =>
         {
             for (var row = start; row < end; row++)
             {
-                float* a = g + (row * gStride), b = u + (row * uStride), dy = d + (row * width), da = toGate + (row * width), db = toUp + (row * width);
+                float* a = from + (2 * row * width), b = a + width, dy = d + (row * width), da = to + (2 * row * width), db = da + width;
                 long i = 0;
                 for (; i <= width - Vector<float>.Count; i += Vector<float>.Count)
                 {
@@ -69,7 +77,7 @@ internal static unsafe class GatedSilu
                 }
             }
         });
-        return (byGate, byUp);
+        return result;
     }
 
     private sealed class Function : autograd.SingleTensorFunction<Function>
@@ -79,17 +87,15 @@ internal static unsafe class GatedSilu
         public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
         {
             using var _ = no_grad();
-            ctx.save_for_backward([(Tensor)vars[0], (Tensor)vars[1]]);
-            return GatedSilu.Forward((Tensor)vars[0], (Tensor)vars[1]);
+            ctx.save_for_backward([(Tensor)vars[0]]);
+            return GatedSilu.Forward((Tensor)vars[0]);
         }
 
         public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
         {
             using var scope = NewDisposeScope();
             using var _ = no_grad();
-            var saved = ctx.get_saved_variables();
-            var (byGate, byUp) = GatedSilu.Backward(saved[0], saved[1], grad_output);
-            return [byGate.MoveToOuterDisposeScope(), byUp.MoveToOuterDisposeScope()];
+            return [GatedSilu.Backward(ctx.get_saved_variables()[0], grad_output).MoveToOuterDisposeScope()];
         }
     }
 }

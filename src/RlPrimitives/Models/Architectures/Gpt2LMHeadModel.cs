@@ -142,9 +142,7 @@ internal sealed class Gpt2Attention : nn.Module
     public Tensor Forward(Tensor x, IAttention attention, long? weightsVersion)
     {
         var heads = c_attn.Forward(x, weightsVersion).view(x.size(0), 3 * config.Heads, config.HeadDimension);  // [N, 3·H, hd]
-        var attended = attention.Attend(
-            index, heads.narrow(1, 0, config.Heads), heads.narrow(1, config.Heads, config.Heads), heads.narrow(1, 2 * config.Heads, config.Heads));
-        return c_proj.Forward(attended, weightsVersion);
+        return c_proj.Forward(attention.Attend(index, heads), weightsVersion);
     }
 }
 
@@ -197,7 +195,7 @@ internal sealed class TransposedDense : nn.Module, ILinear
             return fused.Forward(x, version);
         }
 
-        var y = LinearProduct.Fits(x) ? LinearProduct.Apply(x, weight, bias, transposed: true) : bias.addmm(x, weight, 1, 1);
+        var y = LinearProduct.IsFaster(x) ? LinearProduct.Apply(x, weight, bias, transposed: true) : bias.addmm(x, weight, 1, 1);
         return Update?.AddTo(y, x) ?? y;
     }
 

@@ -72,14 +72,42 @@ internal sealed class Dense : nn.Module, ILinear
     /// <summary>[N, in] → [N, out]</summary>
     public Tensor Forward(Tensor x)
     {
-        var y = LinearProduct.Fits(x) ? LinearProduct.Apply(x, weight, bias, transposed: false) : nn.functional.linear(x, weight, bias);
+        var y = Product(x, weight, bias);
         return Update?.AddTo(y, x) ?? y;
     }
+
+    /// <summary>x·Wᵀ + b, weight [out, in], with gradients.</summary>
+    public static Tensor Product(Tensor x, Tensor weight, Tensor? bias) =>
+        LinearProduct.IsFaster(x) ? LinearProduct.Apply(x, weight, bias, transposed: false) : nn.functional.linear(x, weight, bias);
 
     public (Parameter Weight, Parameter? Bias) Own() => (weight, bias);
 
     /// <summary>Weight with its update, and bias, as they are now.</summary>
     public (Tensor Weight, Tensor? Bias) Current() => (Update?.Merge(weight, transposed: false) ?? weight, bias);
+}
+
+/// <summary>Several linear layers on one input, with gradients, as one product where that is the faster way: one gradient by the input, and none to add.</summary>
+/// <remarks>It takes a copy of the weights, which lives as long as the graph: not on a device, whose memory is scarce and whose products are large anyway.</remarks>
+internal sealed class JointDense(params Dense[] parts)
+{
+    private const int RowsWorthACopy = 256;
+
+    /// <summary>Whether it is one product.</summary>
+    public bool Fits(Tensor x) =>
+        HostOperations.Fits(x) && x.size(0) >= RowsWorthACopy && parts.All(p => p.Update is null && p.bias is null == parts[0].bias is null);
+
+    /// <summary>[N, in] → [N, Σ out]</summary>
+    public Tensor Forward(Tensor x)
+    {
+        if (!Fits(x))
+        {
+            return cat(parts.Select(p => p.Forward(x)).ToArray(), 1);
+        }
+
+        var weight = cat(parts.Select(p => (Tensor)p.weight).ToArray(), 0);  // [Σ out, in]
+        var bias = parts[0].bias is null ? null : cat(parts.Select(p => (Tensor)p.bias!).ToArray(), 0);  // [Σ out]
+        return Dense.Product(x, weight, bias);
+    }
 }
 
 /// <summary>Several linear layers (weight [out, in]) on one input, as one product with a cached copy of the weights where these stand still.</summary>

@@ -132,6 +132,7 @@ internal sealed class LlamaAttention : nn.Module
     public readonly RmsNorm? k_norm;
     private readonly ModelConfig config;
     private readonly int index;
+    private readonly JointDense trained;
     private readonly FusedDense queryKeyValue;
     private readonly FusedDense output;
 
@@ -151,6 +152,7 @@ internal sealed class LlamaAttention : nn.Module
             k_norm = new RmsNorm(config.HeadDimension, config.NormEpsilon);
         }
 
+        trained = new JointDense(q_proj, k_proj, v_proj);
         queryKeyValue = new FusedDense(q_proj.Current, k_proj.Current, v_proj.Current);
         output = new FusedDense(o_proj.Current);
         RegisterComponents();
@@ -158,32 +160,17 @@ internal sealed class LlamaAttention : nn.Module
 
     public Tensor Forward(Tensor x, Rotary rotary, (Tensor Cos, Tensor Sin) angles, IAttention attention, long? weightsVersion)
     {
-        long n = x.size(0), heads = config.Heads, keyHeads = config.KeyValueHeads, hd = config.HeadDimension;
-        Tensor query, key, value;
-        if (weightsVersion is { } version)
+        long heads = config.Heads, keyHeads = config.KeyValueHeads;
+        var joint = weightsVersion is { } version ? queryKeyValue.Forward(x, version) : trained.Forward(x);
+        var all = joint.view(x.size(0), heads + (2 * keyHeads), config.HeadDimension);  // [N, H + 2·Hkv, hd]
+        if (q_norm is not null)
         {
-            var all = queryKeyValue.Forward(x, version).view(n, heads + (2 * keyHeads), hd);  // [N, H + 2·Hkv, hd]
-            value = all.narrow(1, heads + keyHeads, keyHeads);
-            if (q_norm is null)
-            {
-                var rotated = rotary.Rotate(all.narrow(1, 0, heads + keyHeads), angles);  // queries and keys in one go
-                (query, key) = (rotated.narrow(1, 0, heads), rotated.narrow(1, heads, keyHeads));
-            }
-            else
-            {
-                query = rotary.Rotate(q_norm.Forward(all.narrow(1, 0, heads)), angles);
-                key = rotary.Rotate(k_norm!.Forward(all.narrow(1, heads, keyHeads)), angles);
-            }
-
-            return output.Forward(attention.Attend(index, query, key, value), version);  // [N, D]
+            var (query, key, value) = JointHeads.Split(all, config);
+            all = cat([q_norm.Forward(query), k_norm!.Forward(key), value], 1);
         }
 
-        query = q_proj.Forward(x).view(n, heads, hd);
-        key = k_proj.Forward(x).view(n, keyHeads, hd);
-        value = v_proj.Forward(x).view(n, keyHeads, hd);
-        query = rotary.Rotate(q_norm?.Forward(query) ?? query, angles);  // [N, H, hd]
-        key = rotary.Rotate(k_norm?.Forward(key) ?? key, angles);  // [N, Hkv, hd]
-        return o_proj.Forward(attention.Attend(index, query, key, value));  // [N, D]
+        var attended = attention.Attend(index, rotary.Rotate(all, heads + keyHeads, angles));
+        return weightsVersion is { } same ? output.Forward(attended, same) : o_proj.Forward(attended);  // [N, D]
     }
 
     public void DisposeFused()
@@ -199,17 +186,18 @@ internal sealed class LlamaMlp : nn.Module
     public readonly Dense gate_proj;
     public readonly Dense up_proj;
     public readonly Dense down_proj;
-    private readonly int inner;
+    private readonly JointDense trained;
     private readonly FusedDense gateUp;
     private readonly FusedDense down;
 
     public LlamaMlp(ModelConfig config)
         : base(nameof(LlamaMlp))
     {
-        inner = config.FeedForwardWidth;
+        var inner = config.FeedForwardWidth;
         gate_proj = new Dense(config.Width, inner, config.FeedForwardBias);
         up_proj = new Dense(config.Width, inner, config.FeedForwardBias);
         down_proj = new Dense(inner, config.Width, config.FeedForwardBias);
+        trained = new JointDense(gate_proj, up_proj);
         gateUp = new FusedDense(gate_proj.Current, up_proj.Current);
         down = new FusedDense(down_proj.Current);
         RegisterComponents();
@@ -219,11 +207,10 @@ internal sealed class LlamaMlp : nn.Module
     {
         if (weightsVersion is { } version)
         {
-            var both = gateUp.Forward(x, version);  // [N, 2·inner]
-            return down.Forward(GatedSilu.Apply(both.narrow(1, 0, inner), both.narrow(1, inner, inner)), version);
+            return down.Forward(GatedSilu.Apply(gateUp.Forward(x, version)), version);
         }
 
-        return down_proj.Forward(GatedSilu.Apply(gate_proj.Forward(x), up_proj.Forward(x)));
+        return down_proj.Forward(trained.Fits(x) ? GatedSilu.Apply(trained.Forward(x)) : GatedSilu.Apply(gate_proj.Forward(x), up_proj.Forward(x)));
     }
 
     public void DisposeFused()

@@ -43,11 +43,18 @@ internal sealed class Rotary : IDisposable
         return (cat([cos, cos], 1).unsqueeze(1).to(type), cat([sin.neg(), sin], 1).unsqueeze(1).to(type));
     }
 
-    /// <summary>Rotates heads [N, H, hd].</summary>
-    public Tensor Rotate(Tensor heads, (Tensor Cos, Tensor Sin) at) =>
-        HostOperations.Fits(heads) ? Rotation.Apply(heads, at.Cos, at.Sin)
+    /// <summary>Rotates the first <paramref name="rotated"/> of heads [N, heads, hd], and leaves the others as they are.</summary>
+    public Tensor Rotate(Tensor heads, long rotated, (Tensor Cos, Tensor Sin) at)
+    {
+        if (HostOperations.Fits(heads))
+        {
+            return Rotation.Apply(heads, rotated, at.Cos, at.Sin);
+        }
+
+        var parts = heads.split([rotated, heads.size(1) - rotated], 1);
         // (x₁, x₂) → (x₁ cos − x₂ sin, x₂ cos + x₁ sin): swapping the halves and the sign in the sines does both at once.
-        : heads.mul(at.Cos).addcmul(heads.roll(half, -1), at.Sin, Scalars.Of(1));
+        return cat([parts[0].mul(at.Cos).addcmul(parts[0].roll(half, -1), at.Sin, Scalars.Of(1)), parts[1]], 1);
+    }
 
     public void Dispose() => frequencies.Dispose();
 

@@ -8,15 +8,20 @@ namespace RlPrimitives.Models.Architectures;
 /// <summary>Rotates feature pairs (i, i + hd/2) for float32 on the processor: (x₁, x₂) → (x₁ cos − x₂ sin, x₂ cos + x₁ sin).</summary>
 internal static unsafe class Rotation
 {
-    /// <summary>[N, H, hd] → [N, H, hd], angles [N, 1, hd] as <see cref="Rotary.At"/> gives them.</summary>
-    public static Tensor Apply(Tensor heads, Tensor cos, Tensor sin) =>
-        is_grad_enabled() && heads.requires_grad ? Function.apply(heads, cos, sin) : Rotate(heads, cos, sin, 1);
+    /// <summary>[N, heads, hd] → [N, heads, hd], angles [N, 1, hd] as <see cref="Rotary.At"/> gives them.</summary>
+    /// <param name="heads">[N, heads, hd]; rows may lie apart.</param>
+    /// <param name="rotated">How many heads are rotated: the first. The others are copied.</param>
+    /// <param name="cos">[N, 1, hd]</param>
+    /// <param name="sin">[N, 1, hd], its first half negative.</param>
+    public static Tensor Apply(Tensor heads, long rotated, Tensor cos, Tensor sin) =>
+        is_grad_enabled() && heads.requires_grad ? Function.apply(heads, cos, sin, rotated) : Rotate(heads, rotated, cos, sin, 1);
 
-    /// <param name="heads">[N, H, hd]; rows may lie apart.</param>
+    /// <param name="heads">[N, heads, hd]; rows may lie apart.</param>
+    /// <param name="rotated">How many heads are rotated.</param>
     /// <param name="cos">[N, 1, hd]</param>
     /// <param name="sin">[N, 1, hd], its first half negative.</param>
     /// <param name="direction">1, or −1 to turn back, which is what the gradient does.</param>
-    private static Tensor Rotate(Tensor heads, Tensor cos, Tensor sin, float direction)
+    private static Tensor Rotate(Tensor heads, long rotated, Tensor cos, Tensor sin, float direction)
     {
         using var input = heads.stride(2) == 1 && heads.stride(1) == heads.size(2) ? heads.alias() : heads.contiguous();
         var (rows, count, width) = (heads.size(0), heads.size(1), heads.size(2));
@@ -28,7 +33,7 @@ internal static unsafe class Rotation
             for (var row = start; row < end; row++)
             {
                 float* cosines = c + (row * width), sines = s + (row * width);
-                for (long head = 0; head < count; head++)
+                for (long head = 0; head < rotated; head++)
                 {
                     float* x = from + (row * stride) + (head * width), y = to + (((row * count) + head) * width);
                     long i = 0;
@@ -45,6 +50,9 @@ internal static unsafe class Rotation
                         (y[i], y[half + i]) = ((a * cosines[i]) - (b * sine), (b * cosines[i]) + (a * sine));
                     }
                 }
+
+                var others = (int)((count - rotated) * width);
+                new ReadOnlySpan<float>(from + (row * stride) + (rotated * width), others).CopyTo(new Span<float>(to + (((row * count) + rotated) * width), others));
             }
         });
         return result;
@@ -58,7 +66,8 @@ internal static unsafe class Rotation
         {
             using var _ = no_grad();
             ctx.save_for_backward([(Tensor)vars[1], (Tensor)vars[2]]);
-            return Rotate((Tensor)vars[0], (Tensor)vars[1], (Tensor)vars[2], 1);
+            ctx.save_data("rotated", vars[3]);
+            return Rotate((Tensor)vars[0], (long)vars[3], (Tensor)vars[1], (Tensor)vars[2], 1);
         }
 
         public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
@@ -66,7 +75,7 @@ internal static unsafe class Rotation
             using var scope = NewDisposeScope();
             using var _ = no_grad();
             var saved = ctx.get_saved_variables();
-            return [Rotate(grad_output, saved[0], saved[1], -1).MoveToOuterDisposeScope(), null!, null!];
+            return [Rotate(grad_output, (long)ctx.get_data("rotated"), saved[0], saved[1], -1).MoveToOuterDisposeScope(), null!, null!, null!];
         }
     }
 }

@@ -13,7 +13,7 @@ internal sealed unsafe class CausalPiece : IDisposable
     private const int QueriesAtOnce = 22 * RegisterTile.Rows; // of a backward pass: their scores with some hundred keys fit a core's own cache
 
     private readonly long offset;
-    private readonly int from, to, window, firstKey, keys, width, keyHead, keyHeads;
+    private readonly int from, to, window, firstKey, keys, width, keyHead, valueHead;
     private readonly int wide; // hd in whole tiles
     private readonly int line; // keys in whole tiles
     private readonly float scale;
@@ -25,27 +25,27 @@ internal sealed unsafe class CausalPiece : IDisposable
     private readonly float* mixed; // [6, wide]
     private readonly float* byKey, byValue; // [keys in whole tiles, wide]
 
-    /// <param name="key">All keys.</param>
-    /// <param name="value">All values.</param>
-    /// <param name="keyHead">Their head.</param>
+    /// <param name="rows">All heads.</param>
+    /// <param name="keyHead">The keys' head among them.</param>
+    /// <param name="valueHead">The values' head.</param>
     /// <param name="offset">The row's first token among all.</param>
     /// <param name="from">The first query, counted in the row; a multiple of <see cref="RegisterTile.Rows"/>.</param>
     /// <param name="to">The query after the last.</param>
     /// <param name="window">Tokens that a query sees at most.</param>
     /// <param name="withGradients">Whether <see cref="Backward"/> follows, and not <see cref="Forward"/>.</param>
-    public CausalPiece(HeadRows key, HeadRows value, int keyHead, long offset, int from, int to, int window, bool withGradients)
+    public CausalPiece(HeadRows rows, int keyHead, int valueHead, long offset, int from, int to, int window, bool withGradients)
     {
         (this.offset, this.from, this.to, this.window) = (offset, from, to, window);
-        (this.keyHead, keyHeads) = (keyHead, key.Heads);
+        (this.keyHead, this.valueHead) = (keyHead, valueHead);
         firstKey = FirstKey(from, window);
         keys = to - firstKey;
-        width = key.Width;
+        width = rows.Width;
         scale = 1 / MathF.Sqrt(width);
         wide = RegisterTile.WholeColumns(width);
         var wholeKeys = RegisterTile.WholeRows(keys);
         line = RegisterTile.WholeColumns(wholeKeys);
-        var rows = withGradients ? Math.Min(QueriesAtOnce, RegisterTile.WholeRows(to - from)) : RegisterTile.Rows;
-        int aKey = wide * wholeKeys, aColumn = line * width, aQuery = wide * rows, aScore = line * rows;
+        var queriesHeld = withGradients ? Math.Min(QueriesAtOnce, RegisterTile.WholeRows(to - from)) : RegisterTile.Rows;
+        int aKey = wide * wholeKeys, aColumn = line * width, aQuery = wide * queriesHeld, aScore = line * queriesHeld;
         var count = withGradients ? (3 * aKey) + (2 * aColumn) + (2 * aQuery) + (2 * aScore) : aKey + aColumn + aQuery + aScore;
         rented = ArrayPool<float>.Shared.Rent(count + (wide * RegisterTile.Rows) + 16);
         pin = GCHandle.Alloc(rented, GCHandleType.Pinned);
@@ -64,16 +64,16 @@ internal sealed unsafe class CausalPiece : IDisposable
             byValue = Take(aKey);
             new Span<float>(byKey, aKey).Clear();
             new Span<float>(byValue, aKey).Clear();
-            Copy(key.At(offset + firstKey, keyHead), key.Stride, keys, keyRows);
-            Transpose(value.At(offset + firstKey, keyHead), value.Stride, valueColumns);
+            Copy(rows.At(offset + firstKey, keyHead), rows.Stride, keys, keyRows);
+            Transpose(rows.At(offset + firstKey, valueHead), rows.Stride, valueColumns);
         }
         else
         {
             valueRows = Take(aKey);
-            Copy(value.At(offset + firstKey, keyHead), value.Stride, keys, valueRows);
+            Copy(rows.At(offset + firstKey, valueHead), rows.Stride, keys, valueRows);
         }
 
-        Transpose(key.At(offset + firstKey, keyHead), key.Stride, keyColumns);
+        Transpose(rows.At(offset + firstKey, keyHead), rows.Stride, keyColumns);
 
         float* Take(int numbers)
         {
@@ -87,17 +87,17 @@ internal sealed unsafe class CausalPiece : IDisposable
     private static int FirstKey(int from, int window) => (int)(Math.Max(0, from + 1 - (long)window) / RegisterTile.Rows * RegisterTile.Rows);
 
     /// <summary>softmax(q·Kᵀ/√hd)·V of a query head.</summary>
-    /// <param name="query">All queries.</param>
-    /// <param name="head">Their head.</param>
+    /// <param name="rows">All heads.</param>
+    /// <param name="head">The queries' head, of H.</param>
     /// <param name="result">Gets the result, [N, H, hd].</param>
     /// <param name="logSums">Gets the logarithm of each query's sum of exponentials, [N, H].</param>
-    public void Forward(HeadRows query, int head, float* result, float[] logSums)
+    public void Forward(HeadRows rows, int head, HeadRows result, float[] logSums)
     {
         var sums = stackalloc float[RegisterTile.Rows];
         for (var at = from; at < to; at += RegisterTile.Rows)
         {
             var present = Math.Min(RegisterTile.Rows, to - at);
-            TakeQueries(query, head, at, present, queries);
+            TakeQueries(rows, head, at, present, queries);
             var (start, end) = KeysOf(at);
             RegisterTile.Multiply(queries, wide, 1, keyColumns + start, line, width, weights + start, line, end - start, add: false);
             for (var i = 0; i < RegisterTile.Rows; i++)
@@ -106,7 +106,7 @@ internal sealed unsafe class CausalPiece : IDisposable
                 (sums[i], var max) = Softmax(weights + (i * line), start, end, first, past);
                 if (i < present)
                 {
-                    logSums[((offset + at + i) * query.Heads) + head] = max + MathF.Log(sums[i]);
+                    logSums[((offset + at + i) * result.Heads) + head] = max + MathF.Log(sums[i]);
                 }
             }
 
@@ -114,24 +114,24 @@ internal sealed unsafe class CausalPiece : IDisposable
             RegisterTile.Multiply(weights + start, line, 1, valueRows + (start * wide), wide, steps, mixed, wide, wide, add: false);
             for (var i = 0; i < present; i++)
             {
-                var place = result + ((((offset + at + i) * query.Heads) + head) * width);
-                TensorPrimitives.Multiply(new ReadOnlySpan<float>(mixed + (i * wide), width), 1 / sums[i], new Span<float>(place, width));
+                TensorPrimitives.Multiply(
+                    new ReadOnlySpan<float>(mixed + (i * wide), width), 1 / sums[i], new Span<float>(result.At(offset + at + i, head), width));
             }
         }
     }
 
     /// <summary>Gradients of a query head; those by keys and values are added up in here.</summary>
-    /// <param name="query">All queries.</param>
-    /// <param name="gradient">By the result, like <paramref name="query"/>.</param>
-    /// <param name="head">Their head.</param>
+    /// <param name="rows">All heads.</param>
+    /// <param name="gradient">By the result, [N, H, hd].</param>
+    /// <param name="head">The queries' head, of H.</param>
     /// <param name="logSums">What <see cref="Forward"/> gave.</param>
-    /// <param name="byQuery">Gets the gradient by the queries, [N, H, hd].</param>
-    public void Backward(HeadRows query, HeadRows gradient, int head, float[] logSums, float* byQuery)
+    /// <param name="byRows">Gets the gradient by the queries, in their place.</param>
+    public void Backward(HeadRows rows, HeadRows gradient, int head, float[] logSums, HeadRows byRows)
     {
         for (var block = from; block < to; block += QueriesAtOnce)
         {
             var blockEnd = Math.Min(to, block + QueriesAtOnce);
-            TakeQueries(query, head, block, blockEnd - block, queries);
+            TakeQueries(rows, head, block, blockEnd - block, queries);
             TakeQueries(gradient, head, block, blockEnd - block, byOutput);
             for (var at = block; at < blockEnd; at += RegisterTile.Rows)
             {
@@ -144,7 +144,7 @@ internal sealed unsafe class CausalPiece : IDisposable
                 for (var i = 0; i < RegisterTile.Rows; i++)
                 {
                     var (first, past) = Seen(at + i);
-                    var logSum = i < present ? logSums[((offset + at + i) * query.Heads) + head] : 0;
+                    var logSum = i < present ? logSums[((offset + at + i) * gradient.Heads) + head] : 0;
                     ByScore(p + (i * line), ds + (i * line), start, end, first, past, logSum);
                 }
 
@@ -152,8 +152,7 @@ internal sealed unsafe class CausalPiece : IDisposable
                 RegisterTile.Multiply(ds + start, line, 1, keyRows + (start * wide), wide, steps, mixed, wide, wide, add: false);
                 for (var i = 0; i < present; i++)
                 {
-                    var place = byQuery + ((((offset + at + i) * query.Heads) + head) * width);
-                    new ReadOnlySpan<float>(mixed + (i * wide), width).CopyTo(new Span<float>(place, width));
+                    new ReadOnlySpan<float>(mixed + (i * wide), width).CopyTo(new Span<float>(byRows.At(offset + at + i, head), width));
                 }
             }
 
@@ -170,15 +169,14 @@ internal sealed unsafe class CausalPiece : IDisposable
     }
 
     /// <summary>The gradients by the keys and values, once all query heads are done.</summary>
-    /// <param name="byKeys">Gets those by the keys, [N, Hkv, hd].</param>
-    /// <param name="byValues">Gets those by the values, [N, Hkv, hd].</param>
-    public void WriteKeyGradients(float* byKeys, float* byValues)
+    /// <param name="byRows">Gets them in the places of the keys and values.</param>
+    public void WriteKeyGradients(HeadRows byRows)
     {
         for (var i = 0; i < keys; i++)
         {
-            var place = (((offset + firstKey + i) * keyHeads) + keyHead) * width;
-            new ReadOnlySpan<float>(byKey + (i * wide), width).CopyTo(new Span<float>(byKeys + place, width));
-            new ReadOnlySpan<float>(byValue + (i * wide), width).CopyTo(new Span<float>(byValues + place, width));
+            var token = offset + firstKey + i;
+            new ReadOnlySpan<float>(byKey + (i * wide), width).CopyTo(new Span<float>(byRows.At(token, keyHead), width));
+            new ReadOnlySpan<float>(byValue + (i * wide), width).CopyTo(new Span<float>(byRows.At(token, valueHead), width));
         }
     }
 

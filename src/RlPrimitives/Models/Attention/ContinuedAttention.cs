@@ -41,8 +41,9 @@ internal sealed class ContinuedAttention : IAttention, IDisposable
             : null;
     }
 
-    public Tensor Attend(int layer, Tensor query, Tensor key, Tensor value)
+    public Tensor Attend(int layer, Tensor heads)
     {
+        var (query, key, value) = JointHeads.Split(heads, config);
         cache.Write(layer, index, key, value);
         var q = tokens.Pad(query).transpose(1, 2);  // [B, H, T, hd]
         var (k, v) = cache.Gather(layer, places, keys);  // [B, Hkv, keys, hd]

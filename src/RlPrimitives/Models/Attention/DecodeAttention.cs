@@ -56,8 +56,9 @@ internal sealed class DecodeAttention : IAttention, IDisposable
             : null;
     }
 
-    public Tensor Attend(int layer, Tensor query, Tensor key, Tensor value)
+    public Tensor Attend(int layer, Tensor heads)
     {
+        var (query, key, value) = JointHeads.Split(heads, config);
         cache.Write(layer, index, key, value);
         var (k, v) = cache.Read(layer, count, keys);  // [s, Hkv, keys, hd]
         var perSlot = places is null ? query : query.new_zeros(count, config.Heads, config.HeadDimension).index_copy_(0, places, query);  // [s, H, hd]

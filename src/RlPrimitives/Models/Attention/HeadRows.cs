@@ -3,19 +3,18 @@ using Tensor = TorchSharp.torch.Tensor;
 
 namespace RlPrimitives.Models.Attention;
 
-/// <summary>The memory of float32 heads on the processor, [N, heads, hd]: tokens may lie apart, as in a slice of a larger product.</summary>
+/// <summary>The memory of float32 heads on the processor, [N, heads, hd]; tokens may lie apart, as in a slice of a larger product.</summary>
 internal sealed unsafe class HeadRows : IDisposable
 {
     private readonly Tensor tensor;
     private readonly float* data;
-    private readonly long stride;
 
     /// <param name="rows">[N, heads, hd]; it is copied where the heads of a token lie apart.</param>
     public HeadRows(Tensor rows)
     {
         tensor = rows.stride(2) == 1 && rows.stride(1) == rows.size(2) ? rows.alias() : rows.contiguous();
         data = HostOperations.DataOf(tensor);
-        stride = tensor.stride(0);
+        Stride = tensor.stride(0);
         Heads = (int)rows.size(1);
         Width = (int)rows.size(2);
     }
@@ -27,10 +26,10 @@ internal sealed unsafe class HeadRows : IDisposable
     public int Width { get; }
 
     /// <summary>From one token to the next, numbers.</summary>
-    public long Stride => stride;
+    public long Stride { get; }
 
     /// <summary>Where a head of a token begins.</summary>
-    public float* At(long token, int head) => data + (token * stride) + (head * Width);
+    public float* At(long token, int head) => data + (token * Stride) + (head * Width);
 
     /// <inheritdoc/>
     public void Dispose() => tensor.Dispose();

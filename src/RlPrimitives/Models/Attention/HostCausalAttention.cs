@@ -13,60 +13,60 @@ namespace RlPrimitives.Models.Attention;
 /// (Dao et al. 2022, arXiv:2205.14135). The work is cut the same way whatever the number of threads, so numbers do not depend on it.
 /// </remarks>
 /// <param name="lengths">Tokens of each row, N in all.</param>
-internal sealed unsafe class HostCausalAttention(int[] lengths)
+/// <param name="heads">H, query heads.</param>
+/// <param name="keyHeads">Hkv, key and value heads; H is a multiple.</param>
+internal sealed unsafe class HostCausalAttention(int[] lengths, int heads, int keyHeads)
 {
     private const int QueriesAtOnce = 22 * RegisterTile.Rows; // of a forward pass: a long prompt is work for several threads
 
     /// <summary>Whether it is computed here.</summary>
-    public static bool Fits(Tensor query) => HostOperations.Fits(query);
+    public static bool Fits(Tensor heads) => HostOperations.Fits(heads);
 
     /// <summary>softmax(q·Kᵀ/√hd)·V of every token over itself and those before it in its row.</summary>
-    /// <param name="query">[N, H, hd]</param>
-    /// <param name="key">[N, Hkv, hd], H a multiple of Hkv.</param>
-    /// <param name="value">[N, Hkv, hd]</param>
+    /// <param name="joint">Queries, keys and values, [N, H + 2·Hkv, hd].</param>
     /// <param name="window">How many tokens, itself included, a token sees at most.</param>
     /// <returns>[N, H·hd]</returns>
-    public Tensor Apply(Tensor query, Tensor key, Tensor value, int window) =>
-        is_grad_enabled() && (query.requires_grad || key.requires_grad || value.requires_grad)
-            ? Function.apply(query, key, value, this, window)
-            : Forward(query, key, value, window).Result;
+    public Tensor Apply(Tensor joint, int window) =>
+        is_grad_enabled() && joint.requires_grad ? Function.apply(joint, this, window) : Forward(joint, window).Result;
 
     // [N, H·hd], and the logarithm of each query's sum of exponentials, [N, H].
-    private (Tensor Result, float[] LogSums) Forward(Tensor query, Tensor key, Tensor value, int window)
+    private (Tensor Result, float[] LogSums) Forward(Tensor joint, int window)
     {
-        using HeadRows q = new(query), k = new(key), v = new(value);
-        var result = empty(query.size(0), q.Heads * q.Width);
-        var logSums = new float[query.size(0) * q.Heads];
-        var to = HostOperations.DataOf(result);
-        ForEach(Cuts(QueriesAtOnce), q, k, (cut, keyHead, heads) =>
+        using var rows = new HeadRows(joint);
+        var result = empty(joint.size(0), heads * rows.Width);
+        using var shaped = result.view(-1, heads, rows.Width);
+        using var to = new HeadRows(shaped);
+        var logSums = new float[joint.size(0) * heads];
+        ForEach(Cuts(QueriesAtOnce), (cut, keyHead) =>
         {
-            using var piece = new CausalPiece(k, v, keyHead, cut.Offset, cut.From, cut.To, window, withGradients: false);
-            for (var head = heads.Start; head < heads.End; head++)
+            using var piece = new CausalPiece(rows, heads + keyHead, heads + keyHeads + keyHead, cut.Offset, cut.From, cut.To, window, withGradients: false);
+            foreach (var head in QueryHeads(keyHead))
             {
-                piece.Forward(q, head, to, logSums);
+                piece.Forward(rows, head, to, logSums);
             }
         });
         return (result, logSums);
     }
 
-    private (Tensor Query, Tensor Key, Tensor Value) Backward(Tensor query, Tensor key, Tensor value, int window, float[] logSums, Tensor gradient)
+    private Tensor Backward(Tensor joint, int window, float[] logSums, Tensor gradient)
     {
-        using var shaped = gradient.view(query.shape);
-        using HeadRows q = new(query), k = new(key), v = new(value), by = new(shaped);
-        Tensor byQuery = empty(query.shape), byKey = empty(key.shape), byValue = empty(value.shape);
-        float* dq = HostOperations.DataOf(byQuery), dk = HostOperations.DataOf(byKey), dv = HostOperations.DataOf(byValue);
+        using var rows = new HeadRows(joint);
+        using var shaped = gradient.view(-1, heads, rows.Width);
+        using var by = new HeadRows(shaped);
+        var result = empty(joint.shape);
+        using var to = new HeadRows(result);
         // A row whole, as its queries' gradients by a key are summed.
-        ForEach(Cuts(int.MaxValue), q, k, (cut, keyHead, heads) =>
+        ForEach(Cuts(int.MaxValue), (cut, keyHead) =>
         {
-            using var piece = new CausalPiece(k, v, keyHead, cut.Offset, cut.From, cut.To, window, withGradients: true);
-            for (var head = heads.Start; head < heads.End; head++)
+            using var piece = new CausalPiece(rows, heads + keyHead, heads + keyHeads + keyHead, cut.Offset, cut.From, cut.To, window, withGradients: true);
+            foreach (var head in QueryHeads(keyHead))
             {
-                piece.Backward(q, by, head, logSums, dq);
+                piece.Backward(rows, by, head, logSums, to);
             }
 
-            piece.WriteKeyGradients(dk, dv);
+            piece.WriteKeyGradients(to);
         });
-        return (byQuery, byKey, byValue);
+        return result;
     }
 
     private Cut[] Cuts(int mostQueries)
@@ -86,16 +86,12 @@ internal sealed unsafe class HostCausalAttention(int[] lengths)
         return [.. cuts.OrderByDescending(c => (c.To - c.From) * (long)c.To)]; // the longest first, so that no thread is left with one at the end
     }
 
-    // Every piece and key head, with the query heads that share it.
-    private static void ForEach(Cut[] cuts, HeadRows query, HeadRows key, Action<Cut, int, (int Start, int End)> body)
-    {
-        var group = query.Heads / key.Heads;
-        ComputeTeam.For(cuts.Length * key.Heads, get_num_threads(), i =>
-        {
-            var keyHead = i % key.Heads;
-            body(cuts[i / key.Heads], keyHead, (keyHead * group, (keyHead + 1) * group));
-        });
-    }
+    // Every piece and key head.
+    private void ForEach(Cut[] cuts, Action<Cut, int> body) =>
+        ComputeTeam.For(cuts.Length * keyHeads, get_num_threads(), i => body(cuts[i / keyHeads], i % keyHeads));
+
+    // Those that share a key head.
+    private IEnumerable<int> QueryHeads(int keyHead) => Enumerable.Range(keyHead * (heads / keyHeads), heads / keyHeads);
 
     /// <summary>Queries <paramref name="From"/> … <paramref name="To"/>−1 of a row that begins at token <paramref name="Offset"/>.</summary>
     private readonly record struct Cut(long Offset, int From, int To);
@@ -107,9 +103,9 @@ internal sealed unsafe class HostCausalAttention(int[] lengths)
         public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
         {
             using var _ = no_grad();
-            var (attention, window) = ((HostCausalAttention)vars[3], (int)vars[4]);
-            var (result, logSums) = attention.Forward((Tensor)vars[0], (Tensor)vars[1], (Tensor)vars[2], window);
-            ctx.save_for_backward([(Tensor)vars[0], (Tensor)vars[1], (Tensor)vars[2]]);
+            var (joint, attention, window) = ((Tensor)vars[0], (HostCausalAttention)vars[1], (int)vars[2]);
+            var (result, logSums) = attention.Forward(joint, window);
+            ctx.save_for_backward([joint]);
             ctx.save_data("attention", attention);
             ctx.save_data("window", window);
             ctx.save_data("logSums", logSums);
@@ -120,10 +116,9 @@ internal sealed unsafe class HostCausalAttention(int[] lengths)
         {
             using var scope = NewDisposeScope();
             using var _ = no_grad();
-            var saved = ctx.get_saved_variables();
-            var (byQuery, byKey, byValue) = ((HostCausalAttention)ctx.get_data("attention")).Backward(
-                saved[0], saved[1], saved[2], (int)ctx.get_data("window"), (float[])ctx.get_data("logSums"), grad_output);
-            return [byQuery.MoveToOuterDisposeScope(), byKey.MoveToOuterDisposeScope(), byValue.MoveToOuterDisposeScope(), null!, null!];
+            var byJoint = ((HostCausalAttention)ctx.get_data("attention")).Backward(
+                ctx.get_saved_variables()[0], (int)ctx.get_data("window"), (float[])ctx.get_data("logSums"), grad_output.contiguous());
+            return [byJoint.MoveToOuterDisposeScope(), null!, null!];
         }
     }
 }

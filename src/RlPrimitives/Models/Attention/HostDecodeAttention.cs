@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Numerics;
 using System.Numerics.Tensors;
+using RlPrimitives.Models.Architectures;
 using RlPrimitives.Models.Native;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -30,11 +31,11 @@ internal sealed unsafe class HostDecodeAttention(ModelConfig config, KeyValueCac
     /// <summary>Whether this way of attending is possible.</summary>
     public static bool Fits(Device device, ScalarType type) => device.type == DeviceType.CPU && type == ScalarType.Float32;
 
-    public Tensor Attend(int layer, Tensor query, Tensor key, Tensor value)
+    public Tensor Attend(int layer, Tensor heads)
     {
+        using var rows = new HeadRows(heads);
         var result = empty(positions.Length, config.Heads * hd);  // [n, H·hd]
-        float* q = RowsOf(query), k = RowsOf(key), v = RowsOf(value), to = RowsOf(result);
-        long qStride = query.stride(0), kStride = key.stride(0), vStride = value.stride(0);
+        var to = HostOperations.DataOf(result);
         var (keyMemory, valueMemory) = cache.Layer(layer);
         float* keys = (float*)keyMemory, values = (float*)valueMemory;
         var window = config.IsSliding(layer) ? config.SlidingWindow!.Value : int.MaxValue;
@@ -46,11 +47,12 @@ internal sealed unsafe class HostDecodeAttention(ModelConfig config, KeyValueCac
         {
             var start = (long)slots[row] * cache.Capacity * keyStride;
             var position = positions[row];
-            new ReadOnlySpan<float>(k + (row * kStride), keyStride).CopyTo(new Span<float>(keys + start + ((long)position * keyStride), keyStride));
-            new ReadOnlySpan<float>(v + (row * vStride), keyStride).CopyTo(new Span<float>(values + start + ((long)position * keyStride), keyStride));
+            Span<float> key = new(keys + start + ((long)position * keyStride), keyStride), value = new(values + start + ((long)position * keyStride), keyStride);
+            new ReadOnlySpan<float>(rows.At(row, config.Heads), keyStride).CopyTo(key);
+            new ReadOnlySpan<float>(rows.At(row, config.Heads + config.KeyValueHeads), keyStride).CopyTo(value);
             var from = Math.Max(0, position + 1 - (long)window);
             Rows(
-                q + (row * qStride), keys + start + (from * keyStride), values + start + (from * keyStride), (int)(position + 1 - from),
+                rows.At(row, 0), keys + start + (from * keyStride), values + start + (from * keyStride), (int)(position + 1 - from),
                 to + ((long)row * config.Heads * hd));
         }
     }
@@ -142,7 +144,4 @@ internal sealed unsafe class HostDecodeAttention(ModelConfig config, KeyValueCac
             }
         }
     }
-
-    /// <summary>Where a tensor [n, H, hd] begins; its rows may lie apart, their heads may not.</summary>
-    private static float* RowsOf(Tensor rows) => (float*)AtenOperators.DataOf(rows);
 }

@@ -7,9 +7,7 @@ public interface IAttention
 {
     /// <summary>Attends in layer <paramref name="layer"/>.</summary>
     /// <param name="layer">0-based layer.</param>
-    /// <param name="query">[N, H, hd], rotated.</param>
-    /// <param name="key">[N, Hkv, hd], rotated.</param>
-    /// <param name="value">[N, Hkv, hd]</param>
+    /// <param name="heads">Queries and keys, rotated, and values: [N, H + 2·Hkv, hd].</param>
     /// <returns>[N, H·hd]</returns>
-    Tensor Attend(int layer, Tensor query, Tensor key, Tensor value);
+    Tensor Attend(int layer, Tensor heads);
 }

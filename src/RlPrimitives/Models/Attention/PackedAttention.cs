@@ -12,15 +12,22 @@ namespace RlPrimitives.Models.Attention;
 internal sealed class PackedAttention(ModelConfig config, PackedTokens tokens, KeyValueCache? cache = null, int[]? slots = null) : IAttention, IDisposable
 {
     private readonly Tensor? cacheIndex = cache?.IndexOf(slots!, tokens);
-    private readonly HostCausalAttention host = new(tokens.Lengths);
+    private readonly HostCausalAttention host = new(tokens.Lengths, config.Heads, config.KeyValueHeads);
     private Tensor? windowMask;
 
-    public Tensor Attend(int layer, Tensor query, Tensor key, Tensor value)
+    public Tensor Attend(int layer, Tensor heads)
     {
-        cache?.Write(layer, cacheIndex!, key, value);
-        if (HostCausalAttention.Fits(query))
+        var isOnHost = HostCausalAttention.Fits(heads);
+        if (isOnHost && cache is null)
         {
-            return host.Apply(query, key, value, config.IsSliding(layer) ? config.SlidingWindow!.Value : int.MaxValue);
+            return host.Apply(heads, Window(layer));
+        }
+
+        var (query, key, value) = JointHeads.Split(heads, config);
+        cache?.Write(layer, cacheIndex!, key, value);
+        if (isOnHost)
+        {
+            return host.Apply(heads, Window(layer));
         }
 
         var q = tokens.Pad(query).transpose(1, 2);  // [B, H, T, hd]
@@ -37,6 +44,8 @@ internal sealed class PackedAttention(ModelConfig config, PackedTokens tokens, K
         cacheIndex?.Dispose();
         windowMask?.Dispose();
     }
+
+    private int Window(int layer) => config.IsSliding(layer) ? config.SlidingWindow!.Value : int.MaxValue;
 
     private Tensor WindowMask(Tensor like)
     {
