@@ -1,4 +1,4 @@
-using System.Buffers;
+using System.Numerics;
 using System.Numerics.Tensors;
 using RlPrimitives.Models.Architectures;
 using static TorchSharp.torch;
@@ -24,31 +24,31 @@ internal static unsafe class HostLogSoftmax
         var scale = (float)(1 / temperature);
         HostOperations.Rows(rows, width, (_, start, end) =>
         {
-            var rented = ArrayPool<float>.Shared.Rent(width); // a real vocabulary's row would be a large object each time
-            var weights = rented.AsSpan(0, width);
             for (var row = start; row < end; row++)
             {
-                var values = new Span<float>(z + (row * width), width);
-                if (scale != 1)
-                {
-                    TensorPrimitives.Multiply(values, scale, values);
-                }
-
-                TensorPrimitives.Subtract(values, TensorPrimitives.Max<float>(values), values);
-                TensorPrimitives.Exp<float>(values, weights);
-                var sum = TensorPrimitives.Sum<float>(weights);
+                var values = z + (row * width);
+                var max = scale * TensorPrimitives.Max<float>(new ReadOnlySpan<float>(values, width));
+                var (sum, product) = Sums(values, width, scale, max, withProduct: h is not null);
                 var logSum = MathF.Log(sum);
                 if (h is not null)
                 {
-                    // A weight of 0 counts nothing, though its log-prob be −∞.
-                    h[row] = logSum - (Expectation(weights, values) / sum);
+                    h[row] = logSum - (product / sum);
                 }
 
-                TensorPrimitives.Subtract(values, logSum, values);
+                Vector<float> scales = new(scale), shift = new(-max), logSums = new(logSum);
+                var i = 0;
+                for (; i <= width - Vector<float>.Count; i += Vector<float>.Count)
+                {
+                    (Vector.FusedMultiplyAdd(Vector.Load(values + i), scales, shift) - logSums).Store(values + i);
+                }
+
+                for (; i < width; i++)
+                {
+                    values[i] = MathF.FusedMultiplyAdd(values[i], scale, -max) - logSum;
+                }
+
                 to[row] = values[(int)ids[row]];
             }
-
-            ArrayPool<float>.Shared.Return(rented);
         });
     }
 
@@ -68,52 +68,55 @@ internal static unsafe class HostLogSoftmax
         var scale = (float)(1 / temperature);
         HostOperations.Rows(rows, width, (_, start, end) =>
         {
-            var rented = e is null ? null : ArrayPool<float>.Shared.Rent(width);
-            var slopes = rented.AsSpan(0, rented is null ? 0 : width);
             for (var row = start; row < end; row++)
             {
-                var values = new Span<float>(lp + (row * width), width);
-                if (rented is null)
+                var values = lp + (row * width);
+                // −p·(e·(log p + H) + g); where p is 0 the gradient is, though log p be −∞.
+                float slope = e is null ? 0 : e[row], level = e is null ? g[row] : g[row] + (e[row] * h[row]);
+                Vector<float> slopes = new(slope), levels = new(level), scales = new(-scale);
+                var i = 0;
+                for (; i <= width - Vector<float>.Count; i += Vector<float>.Count)
                 {
-                    TensorPrimitives.Exp<float>(values, values);
-                    TensorPrimitives.Multiply(values, -g[row] * scale, values);
+                    var value = Vector.Load(values + i);
+                    var factor = Vector.FusedMultiplyAdd(Vector.Max(value, new Vector<float>(-1000)), slopes, levels);
+                    (HostOperations.Exp(value) * factor * scales).Store(values + i);
                 }
-                else
+
+                for (; i < width; i++)
                 {
-                    // −p·(e·(log p + H) + g); where p is 0 the gradient is, though log p be −∞.
-                    TensorPrimitives.Max(values, -1000, slopes);
-                    TensorPrimitives.Add(slopes, h[row], slopes);
-                    TensorPrimitives.Multiply(slopes, e[row], slopes);
-                    TensorPrimitives.Add(slopes, g[row], slopes);
-                    TensorPrimitives.Exp<float>(values, values);
-                    TensorPrimitives.Multiply(values, slopes, values);
-                    TensorPrimitives.Multiply(values, -scale, values);
+                    values[i] = MathF.Exp(values[i]) * ((MathF.Max(values[i], -1000) * slope) + level) * -scale;
                 }
 
                 values[(int)ids[row]] += g[row] * scale;
             }
-
-            if (rented is not null)
-            {
-                ArrayPool<float>.Shared.Return(rented);
-            }
         });
     }
 
-    private static float Expectation(ReadOnlySpan<float> weights, ReadOnlySpan<float> values)
+    // Σ w and Σ w·x with x = z/T − max and w = eˣ; a weight of 0 counts nothing, though its x be −∞.
+    private static (float Sum, float Product) Sums(float* values, int width, float scale, float max, bool withProduct)
     {
-        var product = TensorPrimitives.Dot(weights, values);
-        if (!float.IsNaN(product))
+        Vector<float> scales = new(scale), shift = new(-max), sums = default, products = default;
+        var i = 0;
+        for (; i <= width - Vector<float>.Count; i += Vector<float>.Count)
         {
-            return product;
+            var x = Vector.FusedMultiplyAdd(Vector.Load(values + i), scales, shift);
+            var weight = HostOperations.Exp(x);
+            sums += weight;
+            if (withProduct)
+            {
+                products += Vector.ConditionalSelect(Vector.Equals(weight, Vector<float>.Zero), Vector<float>.Zero, weight * x);
+            }
         }
 
-        var sum = 0f;
-        for (var i = 0; i < weights.Length; i++)
+        float sum = Vector.Sum(sums), product = Vector.Sum(products);
+        for (; i < width; i++)
         {
-            sum += weights[i] == 0 ? 0 : weights[i] * values[i];
+            var x = MathF.FusedMultiplyAdd(values[i], scale, -max);
+            var weight = MathF.Exp(x);
+            sum += weight;
+            product += weight == 0 ? 0 : weight * x;
         }
 
-        return sum;
+        return (sum, product);
     }
 }

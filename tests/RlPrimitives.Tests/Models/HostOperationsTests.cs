@@ -138,6 +138,23 @@ public class HostOperationsTests
     }
 
     [Fact]
+    public void An_exponential_is_right_to_two_units_of_the_last_place()
+    {
+        var size = System.Numerics.Vector<float>.Count;
+        float[] At(float x) => [.. Enumerable.Range(0, size).Select(i => HostOperations.Exp(new System.Numerics.Vector<float>(x))[i])];
+        for (var x = -87.29f; x < 88.29f; x += 0.0137f)
+        {
+            var exact = Math.Exp(x);
+            Assert.All(At(x), y => Assert.InRange(Math.Abs(y - exact), 0, 2.5e-7 * exact));
+        }
+
+        foreach (var (x, y) in new[] { (0f, 1f), (-88f, 0f), (float.NegativeInfinity, 0f), (89f, float.PositiveInfinity), (float.PositiveInfinity, float.PositiveInfinity), (float.NaN, float.NaN) })
+        {
+            Assert.All(At(x), z => Assert.Equal(y, z));
+        }
+    }
+
+    [Fact]
     public void Extreme_values_stay_what_they_should_be()
     {
         using var _ = no_grad();

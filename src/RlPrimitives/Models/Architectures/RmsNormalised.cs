@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Numerics.Tensors;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -16,20 +17,27 @@ internal static unsafe class RmsNormalised
     {
         using var input = x.contiguous();
         var result = empty_like(input);
-        var width = weight.size(0);
+        var width = (int)weight.size(0);
         var rows = input.numel() / width;
         var scales = new float[rows];
         float* from = HostOperations.DataOf(input), w = HostOperations.DataOf(weight), to = HostOperations.DataOf(result);
         HostOperations.Rows(rows, width, (_, start, end) =>
         {
-            var weights = new ReadOnlySpan<float>(w, (int)width);
             for (var row = start; row < end; row++)
             {
-                ReadOnlySpan<float> values = new(from + (row * width), (int)width);
-                Span<float> normal = new(to + (row * width), (int)width);
-                scales[row] = (float)(1 / Math.Sqrt((TensorPrimitives.SumOfSquares(values) / (double)width) + epsilon));
-                TensorPrimitives.Multiply(values, scales[row], normal);
-                TensorPrimitives.Multiply(normal, weights, normal);
+                float* values = from + (row * width), normal = to + (row * width);
+                var r = (float)(1 / Math.Sqrt((SumOfSquares(values, width) / (double)width) + epsilon));
+                scales[row] = r;
+                var i = 0;
+                for (; i <= width - Vector<float>.Count; i += Vector<float>.Count)
+                {
+                    (Vector.Load(values + i) * r * Vector.Load(w + i)).Store(normal + i);
+                }
+
+                for (; i < width; i++)
+                {
+                    normal[i] = values[i] * r * w[i];
+                }
             }
         });
         return (result, scales);
@@ -45,20 +53,28 @@ internal static unsafe class RmsNormalised
         float* from = HostOperations.DataOf(input), w = HostOperations.DataOf(weight), d = HostOperations.DataOf(by), to = HostOperations.DataOf(byInput);
         HostOperations.Rows(scales.Length, width, (piece, start, end) =>
         {
-            var weights = new ReadOnlySpan<float>(w, width);
             var sum = sums[piece] = new float[width];
-            var scratch = new float[width];
-            for (var row = start; row < end; row++)
+            fixed (float* total = sum)
             {
-                ReadOnlySpan<float> values = new(from + (row * width), width), dy = new(d + (row * width), width);
-                Span<float> result = new(to + (row * width), width);
-                var r = scales[row];
-                TensorPrimitives.Multiply(dy, values, scratch);
-                TensorPrimitives.MultiplyAdd(scratch, r, sum, sum);
-                var mean = TensorPrimitives.Dot(scratch, weights) / width;
-                TensorPrimitives.Multiply(dy, weights, result);
-                TensorPrimitives.MultiplyAdd(values, -r * r * mean, result, result);
-                TensorPrimitives.Multiply(result, r, result);
+                for (var row = start; row < end; row++)
+                {
+                    float* values = from + (row * width), dy = d + (row * width), dx = to + (row * width);
+                    var r = scales[row];
+                    var share = -r * r * SumOfProducts(dy, values, w, width) / width;
+                    var i = 0;
+                    for (; i <= width - Vector<float>.Count; i += Vector<float>.Count)
+                    {
+                        Vector<float> x = Vector.Load(values + i), g = Vector.Load(dy + i);
+                        Vector.FusedMultiplyAdd(g * x, new Vector<float>(r), Vector.Load(total + i)).Store(total + i);
+                        (Vector.FusedMultiplyAdd(x, new Vector<float>(share), g * Vector.Load(w + i)) * r).Store(dx + i);
+                    }
+
+                    for (; i < width; i++)
+                    {
+                        total[i] += dy[i] * values[i] * r;
+                        dx[i] = ((values[i] * share) + (dy[i] * w[i])) * r;
+                    }
+                }
             }
         });
         var byWeight = zeros(width);
@@ -69,6 +85,46 @@ internal static unsafe class RmsNormalised
         }
 
         return (byInput, byWeight);
+    }
+
+    private static float SumOfSquares(float* x, int count)
+    {
+        Vector<float> even = default, odd = default;
+        var i = 0;
+        for (; i <= count - (2 * Vector<float>.Count); i += 2 * Vector<float>.Count)
+        {
+            Vector<float> a = Vector.Load(x + i), b = Vector.Load(x + i + Vector<float>.Count);
+            even = Vector.FusedMultiplyAdd(a, a, even);
+            odd = Vector.FusedMultiplyAdd(b, b, odd);
+        }
+
+        var sum = Vector.Sum(even + odd);
+        for (; i < count; i++)
+        {
+            sum += x[i] * x[i];
+        }
+
+        return sum;
+    }
+
+    private static float SumOfProducts(float* x, float* y, float* z, int count)
+    {
+        Vector<float> even = default, odd = default;
+        var i = 0;
+        for (; i <= count - (2 * Vector<float>.Count); i += 2 * Vector<float>.Count)
+        {
+            var next = i + Vector<float>.Count;
+            even = Vector.FusedMultiplyAdd(Vector.Load(x + i) * Vector.Load(y + i), Vector.Load(z + i), even);
+            odd = Vector.FusedMultiplyAdd(Vector.Load(x + next) * Vector.Load(y + next), Vector.Load(z + next), odd);
+        }
+
+        var sum = Vector.Sum(even + odd);
+        for (; i < count; i++)
+        {
+            sum += x[i] * y[i] * z[i];
+        }
+
+        return sum;
     }
 
     private sealed class Function : autograd.SingleTensorFunction<Function>

@@ -246,7 +246,7 @@ internal sealed unsafe class CausalPiece : IDisposable
 
         for (var i = start; i < end; i += size)
         {
-            var weight = Vector.Exp(Vector.Load(scores + i) - new Vector<float>(max));
+            var weight = HostOperations.Exp(Vector.Load(scores + i) - new Vector<float>(max));
             weight.Store(scores + i);
             sum += weight;
         }
@@ -263,7 +263,7 @@ internal sealed unsafe class CausalPiece : IDisposable
         for (int i = start; i < end; i += size, places += new Vector<int>(size))
         {
             var weight = Vector.ConditionalSelect(
-                Within(places, first, past), Vector.Exp((Vector.Load(weights + i) * scale) - new Vector<float>(logSum)), Vector<float>.Zero);
+                Within(places, first, past), HostOperations.Exp((Vector.Load(weights + i) * scale) - new Vector<float>(logSum)), Vector<float>.Zero);
             weight.Store(weights + i);
             products = Vector.FusedMultiplyAdd(weight, Vector.Load(gradients + i), products);
         }
