@@ -52,15 +52,15 @@ internal sealed class Contest : IDisposable
             }
         }
 
-        var ourLosses = Enumerable.Range(0, 3).Select(_ => TrainingStep().Loss).ToArray();
-        var theirLosses = PeerTrain(steps: 3)["losses"].Deserialize<double[]>()!;
+        var ourLosses = TrainingBatch.All.SelectMany(b => Enumerable.Range(0, 3).Select(_ => TrainingStep(b).Loss)).ToArray();
+        var theirLosses = TrainingBatch.All.SelectMany(b => PeerTrain(b, steps: 3)["losses"].Deserialize<double[]>()!).ToArray();
         var difference = ourLosses.Zip(theirLosses, (a, b) => Math.Abs(a - b)).Max();
         if (!(difference <= 1e-4))
         {
             throw new InvalidOperationException($"{name}: the losses are {string.Join(", ", ourLosses)} here and {string.Join(", ", theirLosses)} there.");
         }
 
-        Console.WriteLine($"{name}: {tokens} greedy tokens of {ours.Length} rows are equal; the losses of 3 training steps agree to {difference:0.0e0}");
+        Console.WriteLine($"{name}: {tokens} greedy tokens of {ours.Length} rows are equal; the losses of {ourLosses.Length} training steps agree to {difference:0.0e0}");
     }
 
     /// <summary>Tokens a second of sampling at temperature 1.</summary>
@@ -70,8 +70,7 @@ internal sealed class Contest : IDisposable
         round => PeerGenerate(workload, round, sample: true)["seconds"]!.GetValue<double>());
 
     /// <summary>Tokens a second of training steps: forward, loss over all tokens, backward, clipping, AdamW.</summary>
-    public Outcome Train() => Alternate(
-        Workload.TrainingRows * Workload.TrainingTokens, _ => TrainingStep().Seconds, _ => PeerTrain(steps: 1)["seconds"]!.GetValue<double>());
+    public Outcome Train(TrainingBatch batch) => Alternate(batch.Tokens, _ => TrainingStep(batch).Seconds, _ => PeerTrain(batch, steps: 1)["seconds"]!.GetValue<double>());
 
     public void Dispose()
     {
@@ -111,18 +110,18 @@ internal sealed class Contest : IDisposable
         ["folder"] = folder, ["prompts"] = JsonSerializer.SerializeToNode(workload.Prompts(round)), ["new_tokens"] = workload.NewTokens.Max(), ["sample"] = sample,
     });
 
-    private (double Seconds, double Loss) TrainingStep()
+    private (double Seconds, double Loss) TrainingStep(TrainingBatch batch)
     {
-        var rows = Workload.TrainingBatch()
+        var rows = batch.Ids()
             .Select(ids => new TrainingRow(ids, Enumerable.Range(1, ids.Length - 1).ToArray(), new float[ids.Length - 1], new float[ids.Length - 1])).ToArray();
         var clock = Stopwatch.StartNew();
         var update = backprop.UpdateSupervisedAsync(rows).GetAwaiter().GetResult();
         return (clock.Elapsed.TotalSeconds, update.Loss);
     }
 
-    private JsonNode PeerTrain(int steps) => peer!.Ask("train", new JsonObject
+    private JsonNode PeerTrain(TrainingBatch batch, int steps) => peer!.Ask("train", new JsonObject
     {
-        ["folder"] = folder, ["rows"] = JsonSerializer.SerializeToNode(Workload.TrainingBatch()), ["learning_rate"] = LearningRate,
+        ["folder"] = folder, ["rows"] = JsonSerializer.SerializeToNode(batch.Ids()), ["learning_rate"] = LearningRate,
         ["max_norm"] = MaxGradientNorm, ["steps"] = steps,
     });
 }

@@ -31,9 +31,9 @@ try
             report.Add(family.Name, workload.Name, contest.Generate(workload));
         }
 
-        if (Workload.TrainingName.Contains(options.Case, StringComparison.OrdinalIgnoreCase))
+        foreach (var batch in TrainingBatch.All.Where(b => b.Name.Contains(options.Case, StringComparison.OrdinalIgnoreCase)))
         {
-            report.Add(family.Name, Workload.TrainingName, contest.Train());
+            report.Add(family.Name, batch.Name, contest.Train(batch));
         }
     }
 

@@ -9,9 +9,6 @@ namespace Benchmarks;
 /// <param name="NewTokens">Tokens to generate to each.</param>
 internal sealed record Workload(string Name, int[] PromptLengths, int[] NewTokens)
 {
-    public const string TrainingName = "train 16×128";
-    public const int TrainingRows = 16;
-    public const int TrainingTokens = 128;
     public const int Vocabulary = 4096;
 
     private static readonly ModelConfig Gpt2 = new()
@@ -38,16 +35,14 @@ internal sealed record Workload(string Name, int[] PromptLengths, int[] NewToken
     /// <summary>The prompts of a round: ids spread evenly over the vocabulary.</summary>
     public int[][] Prompts(ulong round) => PromptLengths.Select((length, row) => Ids(length, round, (ulong)row)).ToArray();
 
-    /// <summary>Ids to train on: the inputs are all but the last, the targets all but the first.</summary>
-    public static int[][] TrainingBatch() => Enumerable.Range(0, TrainingRows).Select(row => Ids(TrainingTokens + 1, 0, (ulong)row)).ToArray();
-
     private static Workload Equal(int batch) => new($"generate B={batch}", Enumerable.Repeat(32, batch).ToArray(), Enumerable.Repeat(64, batch).ToArray());
 
     // Prompts of 8–64 tokens and responses of 16–96, uncorrelated: as a batch of rollouts is.
     private static Workload Mixed(int batch) => new(
         $"generate B={batch} mixed", Enumerable.Range(0, batch).Select(i => 8 + (i * 37 % 57)).ToArray(), Enumerable.Range(0, batch).Select(i => 16 + (i * 53 % 81)).ToArray());
 
-    private static int[] Ids(int length, ulong round, ulong row)
+    /// <summary>Ids spread evenly over the vocabulary.</summary>
+    public static int[] Ids(int length, ulong round, ulong row)
     {
         var random = RandomStream.For(1, round, row);
         return Enumerable.Range(0, length).Select(i => (int)(random.NextUniform((ulong)i) * Vocabulary)).ToArray();

@@ -57,7 +57,7 @@ def generate(folder, prompts, new_tokens, sample):
 
 
 def train(folder, rows, learning_rate, max_norm, steps):
-    """Plain PyTorch steps, one after the other, on a model of its own."""
+    """Plain PyTorch steps, one after the other, on a model of its own; rows are padded on the right to the longest where they differ."""
     if folder not in trainees:
         model = load(folder).train()
         try:
@@ -69,10 +69,13 @@ def train(folder, rows, learning_rate, max_norm, steps):
     losses = []
     start = time.perf_counter()
     for _ in range(steps):
-        ids = torch.tensor(rows)
+        longest = max(map(len, rows))
+        inputs = torch.tensor([r[:-1] + [0] * (longest - len(r)) for r in rows])
+        targets = torch.tensor([r[1:] + [-100] * (longest - len(r)) for r in rows])
+        mask = None if min(map(len, rows)) == longest else (targets != -100).long()
         optimizer.zero_grad(set_to_none=True)
-        logits = model(input_ids=ids[:, :-1], use_cache=False).logits
-        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
+        logits = model(input_ids=inputs, attention_mask=mask, use_cache=False).logits
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-100)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
         optimizer.step()
