@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Microsoft.Extensions.AI;
 using RlPrimitives.Algorithms;
 using RlPrimitives.Backprop;
@@ -50,6 +51,25 @@ public class CheckpointTests
         }
 
         Assert.Equal(whole, parts);
+    }
+
+    [Theory]
+    [InlineData(2.9802322387695312E-08)] // 2⁻²⁵, which .NET 10 writes as the number below
+    [InlineData(4.1045368012983762E-289)] // 2⁻⁹⁵⁸
+    [InlineData(0.1)]
+    [InlineData(-0.0)]
+    [InlineData(1.0 / 3)]
+    [InlineData(double.Epsilon)]
+    [InlineData(double.MaxValue)]
+    [InlineData(double.NaN)]
+    [InlineData(double.PositiveInfinity)]
+    [InlineData(double.NegativeInfinity)]
+    public void A_number_of_the_history_comes_back_bit_for_bit(double value)
+    {
+        var options = new JsonSerializerOptions { Converters = { new ExactDoubles() } };
+        Assert.Equal(BitConverter.DoubleToInt64Bits(value), BitConverter.DoubleToInt64Bits(JsonSerializer.Deserialize<double>(JsonSerializer.Serialize(value, options), options)));
+        Assert.Equal(value, JsonSerializer.Deserialize<double?>(JsonSerializer.Serialize<double?>(value, options), options));
+        Assert.Throws<JsonException>(() => JsonSerializer.Deserialize<double>("\"1\"", options));
     }
 
     [Fact]

@@ -15,7 +15,7 @@ internal static class CheckpointFiles
 
     private static readonly JsonSerializerOptions Json = new()
     {
-        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals, IgnoreReadOnlyProperties = true, Converters = { new JsonStringEnumConverter() },
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals, IgnoreReadOnlyProperties = true, Converters = { new JsonStringEnumConverter(), new ExactDoubles() },
         RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true,
     };
 

@@ -130,7 +130,7 @@ internal static class TemplateValue
             return double.IsNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
         }
 
-        var text = value.ToString("R", CultureInfo.InvariantCulture);
+        var text = JsonText.Number(value);
         if (text.Contains('E', StringComparison.Ordinal) || Math.Abs(value) is >= 1e16 or < 1e-4 and not 0)
         {
             var parts = value.ToString("E16", CultureInfo.InvariantCulture).Split('E');

@@ -227,7 +227,7 @@ internal static class ConfigWriter
     // A float without point or exponent would become an integer in Python.
     private static string Python(double number)
     {
-        var text = double.IsFinite(number) ? number.ToString("R", CultureInfo.InvariantCulture)
+        var text = double.IsFinite(number) ? JsonText.Number(number)
             : throw new ArgumentException($"The configuration holds {number}; expected finite numbers.");
         return text.AsSpan().ContainsAny('.', 'E') ? text : $"{text}.0";
     }
