@@ -96,6 +96,14 @@ public class HostOperationsTests
         }
     }
 
+    [Fact]
+    public void Intels_processors_multiply_through_mkl()
+    {
+        var maker = File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("vendor_id", StringComparison.Ordinal));
+        Assert.Equal(maker?.Contains("GenuineIntel", StringComparison.Ordinal) != true, LinearProduct.IsFaster(Random(1, 100, 8)));
+        Assert.False(LinearProduct.IsFaster(Random(1, 10, 8))); // a handful of rows
+    }
+
     [Theory]
     [InlineData(300, true)] // one product
     [InlineData(300, false)]
