@@ -12,7 +12,8 @@ namespace RlPrimitives.Models.Architectures;
 /// </remarks>
 internal static class LinearProduct
 {
-    private static readonly bool IsIntel = X86Base.IsSupported && X86Base.CpuId(0, 0) is (_, 0x756E6547, 0x6C65746E, 0x49656E69); // "GenuineIntel"
+    /// <summary>Whether MKL is at home here.</summary>
+    public static bool IsIntel { get; } = X86Base.IsSupported && X86Base.CpuId(0, 0) is (_, 0x756E6547, 0x6C65746E, 0x49656E69); // "GenuineIntel"
 
     /// <summary>Whether this is the faster way on this processor; otherwise, and for a handful of rows, use libtorch's <c>linear</c>.</summary>
     /// <remarks>Decided by the maker's name and not by a clock, as the last digits depend on it.</remarks>
