@@ -68,17 +68,24 @@ public class CheckpointingTests
         Skip.IfNot(OperatingSystem.IsLinux(), "The allocator is asked through glibc.");
         using var model = CausalLM.Create(LoraTests.Config(ModelFamily.Llama) with { Layers = 8, Width = 64, HeadDimension = 16, FeedForwardWidth = 192, ContextLength = 512 }, seed: 1);
         Held(false); // allocates what stays
-        var (without, with) = (Held(false), Held(true));
+        var (without, with) = (Median(false), Median(true));
         var inputs = 2048L * 64 * 4 * 8; // of the layers, which is what must be kept
         Assert.InRange(with, inputs, 2 * inputs);
         Assert.True(without > 6 * with, $"{without >> 10} KB without, {with >> 10} KB with");
+
+        // The allocator counts the whole process: what others still hold may be freed in between.
+        long Median(bool checkpoint) => Enumerable.Range(0, 3).Select(_ => Held(checkpoint)).Order().ElementAt(1);
 
         long Held(bool checkpoint)
         {
             using var scope = NewDisposeScope();
             using var tokens = model.Pack(Enumerable.Range(0, 4).Select(r => Enumerable.Range(r, 512).Select(i => i % 64).ToArray()).ToArray());
-            GC.Collect();
-            GC.WaitForPendingFinalizers();
+            for (var round = 0; round < 3; round++) // what a finaliser lets go of may itself wait for one
+            {
+                GC.Collect();
+                GC.WaitForPendingFinalizers();
+            }
+
             var before = BytesInUse();
             var sum = model.Hidden(tokens, checkpoint).sum();
             var held = BytesInUse() - before;
