@@ -94,7 +94,7 @@ internal sealed class JointDense(params Dense[] parts)
 
     /// <summary>Whether it is one product.</summary>
     public bool Fits(Tensor x) =>
-        HostOperations.Fits(x) && x.size(0) >= RowsWorthACopy && parts.All(p => p.Update is null && p.bias is null == parts[0].bias is null);
+        HostOperations.Fits(x) && x.size(0) >= RowsWorthACopy && parts.All(p => p.Update is null && (p.bias is null) == (parts[0].bias is null));
 
     /// <summary>[N, in] → [N, Σ out]</summary>
     public Tensor Forward(Tensor x)

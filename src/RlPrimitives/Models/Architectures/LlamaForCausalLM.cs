@@ -132,7 +132,7 @@ internal sealed class LlamaAttention : nn.Module
     public readonly RmsNorm? k_norm;
     private readonly ModelConfig config;
     private readonly int index;
-    private readonly JointDense trained;
+    private readonly JointDense trainedQueryKeyValue;
     private readonly FusedDense queryKeyValue;
     private readonly FusedDense output;
 
@@ -152,7 +152,7 @@ internal sealed class LlamaAttention : nn.Module
             k_norm = new RmsNorm(config.HeadDimension, config.NormEpsilon);
         }
 
-        trained = new JointDense(q_proj, k_proj, v_proj);
+        trainedQueryKeyValue = new JointDense(q_proj, k_proj, v_proj);
         queryKeyValue = new FusedDense(q_proj.Current, k_proj.Current, v_proj.Current);
         output = new FusedDense(o_proj.Current);
         RegisterComponents();
@@ -161,7 +161,7 @@ internal sealed class LlamaAttention : nn.Module
     public Tensor Forward(Tensor x, Rotary rotary, (Tensor Cos, Tensor Sin) angles, IAttention attention, long? weightsVersion)
     {
         long heads = config.Heads, keyHeads = config.KeyValueHeads;
-        var joint = weightsVersion is { } version ? queryKeyValue.Forward(x, version) : trained.Forward(x);
+        var joint = weightsVersion is { } version ? queryKeyValue.Forward(x, version) : trainedQueryKeyValue.Forward(x);
         var all = joint.view(x.size(0), heads + (2 * keyHeads), config.HeadDimension);  // [N, H + 2·Hkv, hd]
         if (q_norm is not null)
         {
@@ -186,7 +186,7 @@ internal sealed class LlamaMlp : nn.Module
     public readonly Dense gate_proj;
     public readonly Dense up_proj;
     public readonly Dense down_proj;
-    private readonly JointDense trained;
+    private readonly JointDense trainedGateUp;
     private readonly FusedDense gateUp;
     private readonly FusedDense down;
 
@@ -197,7 +197,7 @@ internal sealed class LlamaMlp : nn.Module
         gate_proj = new Dense(config.Width, inner, config.FeedForwardBias);
         up_proj = new Dense(config.Width, inner, config.FeedForwardBias);
         down_proj = new Dense(inner, config.Width, config.FeedForwardBias);
-        trained = new JointDense(gate_proj, up_proj);
+        trainedGateUp = new JointDense(gate_proj, up_proj);
         gateUp = new FusedDense(gate_proj.Current, up_proj.Current);
         down = new FusedDense(down_proj.Current);
         RegisterComponents();
@@ -210,7 +210,7 @@ internal sealed class LlamaMlp : nn.Module
             return down.Forward(GatedSilu.Apply(gateUp.Forward(x, version)), version);
         }
 
-        return down_proj.Forward(trained.Fits(x) ? GatedSilu.Apply(trained.Forward(x)) : GatedSilu.Apply(gate_proj.Forward(x), up_proj.Forward(x)));
+        return down_proj.Forward(trainedGateUp.Fits(x) ? GatedSilu.Apply(trainedGateUp.Forward(x)) : GatedSilu.Apply(gate_proj.Forward(x), up_proj.Forward(x)));
     }
 
     public void DisposeFused()

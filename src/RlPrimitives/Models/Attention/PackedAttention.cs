@@ -17,17 +17,11 @@ internal sealed class PackedAttention(ModelConfig config, PackedTokens tokens, K
 
     public Tensor Attend(int layer, Tensor heads)
     {
-        var isOnHost = HostCausalAttention.Fits(heads);
-        if (isOnHost && cache is null)
-        {
-            return host.Apply(heads, Window(layer));
-        }
-
         var (query, key, value) = JointHeads.Split(heads, config);
         cache?.Write(layer, cacheIndex!, key, value);
-        if (isOnHost)
+        if (HostCausalAttention.Fits(heads))
         {
-            return host.Apply(heads, Window(layer));
+            return host.Apply(heads, config.IsSliding(layer) ? config.SlidingWindow!.Value : int.MaxValue);
         }
 
         var q = tokens.Pad(query).transpose(1, 2);  // [B, H, T, hd]
@@ -44,8 +38,6 @@ internal sealed class PackedAttention(ModelConfig config, PackedTokens tokens, K
         cacheIndex?.Dispose();
         windowMask?.Dispose();
     }
-
-    private int Window(int layer) => config.IsSliding(layer) ? config.SlidingWindow!.Value : int.MaxValue;
 
     private Tensor WindowMask(Tensor like)
     {
