@@ -14,6 +14,9 @@ public class DecodeAttentionTests
     [InlineData(2, 2, 10, null)] // no multiple of a vector
     [InlineData(4, 2, 6, 5)]
     [InlineData(4, 2, 32, 3)]
+    [InlineData(2, 1, 128, null)]
+    [InlineData(3, 1, 72, null)] // of eight numbers, but not of sixteen
+    [InlineData(2, 2, 80, 9)]
     public void Attention_over_the_caches_memory_equals_libtorchs(int heads, int keyHeads, int headDimension, int? window)
     {
         var config = new ModelConfig

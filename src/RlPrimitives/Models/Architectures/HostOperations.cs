@@ -11,7 +11,7 @@ namespace RlPrimitives.Models.Architectures;
 /// <remarks>libtorch makes them of several operations (RMSNorm of six, a rotation of three) that each write and read everything once, and its tanh is slow.</remarks>
 internal static unsafe class HostOperations
 {
-    private const int ElementsAtOnce = 1 << 14; // of a thread's share: some ten microseconds
+    private const int ElementsAtOnce = 1 << 12; // of a thread's share: some microseconds
 
     /// <summary>Whether the functions here take such a tensor.</summary>
     public static bool Fits(Tensor x) => x.dtype == ScalarType.Float32 && x.device_type == DeviceType.CPU;

@@ -112,13 +112,13 @@ internal sealed class JointDense(params Dense[] parts)
 
 /// <summary>Several linear layers (weight [out, in]) on one input, as one product with a cached copy of the weights where these stand still.</summary>
 /// <remarks>
-/// The copy is in the layout fastest at decoding's small N: packed for oneDNN where libtorch has that, a contiguous Wᵀ elsewhere.
-/// On other devices than CPU it is not made, to save memory. A single row on Intel's processors is multiplied with the weights as they lie: MKL reads them
-/// as fast as memory gives them, oneDNN two thirds as fast.
+/// The copy is in the layout fastest at decoding's small N: panels where the processor likes them, otherwise packed for oneDNN where libtorch has that,
+/// a contiguous Wᵀ elsewhere. On other devices than CPU it is not made, to save memory.
 /// </remarks>
 internal sealed class FusedDense(params Func<(Tensor Weight, Tensor? Bias)>[] parts) : IDisposable
 {
-    private (Tensor Weight, Tensor? Bias)[] current = []; // of each part, [out, in] and [out]: what a single row is multiplied with; empty where it is not
+    private PanelWeight? panels;
+    private (Tensor Weight, Tensor? Bias)[] current = []; // of each part, [out, in] and [out]: what many rows are multiplied with, beside panels
     private Tensor? packed;     // [Σ out, in], opaque blocks
     private Tensor? transposed; // [in, Σ out]
     private Tensor? bias;       // [Σ out]
@@ -136,10 +136,9 @@ internal sealed class FusedDense(params Func<(Tensor Weight, Tensor? Bias)>[] pa
                 version = weightsVersion;
             }
 
-            if (current.Length > 0 && x.size(0) == 1)
+            if (panels is not null)
             {
-                var results = Array.ConvertAll(current, p => nn.functional.linear(x, p.Weight, p.Bias));
-                return results.Length == 1 ? results[0] : cat(results, 1);
+                return x.size(0) <= PanelWeight.MaxRows ? panels.Times(x) : Separately(x);
             }
 
             return packed is not null ? AtenOperators.PackedLinear(x, packed, bias)
@@ -150,6 +149,7 @@ internal sealed class FusedDense(params Func<(Tensor Weight, Tensor? Bias)>[] pa
 
     public void Dispose()
     {
+        panels?.Dispose();
         packed?.Dispose();
         transposed?.Dispose();
         bias?.Dispose();
@@ -159,7 +159,13 @@ internal sealed class FusedDense(params Func<(Tensor Weight, Tensor? Bias)>[] pa
             own?.Dispose();
         }
 
-        current = [];
+        (panels, packed, transposed, bias, current) = (null, null, null, null, []);
+    }
+
+    private Tensor Separately(Tensor x)
+    {
+        var results = Array.ConvertAll(current, p => nn.functional.linear(x, p.Weight, p.Bias));
+        return results.Length == 1 ? results[0] : cat(results, 1);
     }
 
     private void Refresh()
@@ -169,15 +175,25 @@ internal sealed class FusedDense(params Func<(Tensor Weight, Tensor? Bias)>[] pa
         Dispose();
         var tensors = parts.Select(p => p()).ToArray();
         var weight = tensors.Length == 1 ? tensors[0].Weight.detach() : cat(tensors.Select(p => p.Weight.detach()).ToArray(), 0);  // [Σ out, in]
-        var pack = AtenOperators.HasPackedLinear && weight.dtype == ScalarType.Float32 && weight.device_type == DeviceType.CPU;
-        packed = pack ? AtenOperators.PackLinearWeight(weight.contiguous()).DetachFromDisposeScope() : null;
-        current = pack && LinearProduct.IsIntel
-            ? Array.ConvertAll(tensors, p => (p.Weight.detach().DetachFromDisposeScope(), p.Bias?.detach().DetachFromDisposeScope()))
-            : [];
-        transposed = pack ? null : weight.t().contiguous().DetachFromDisposeScope();
-        bias = tensors.Any(p => p.Bias is not null)
-            ? cat(tensors.Select(p => p.Bias?.detach() ?? p.Weight.new_zeros(p.Weight.size(0))).ToArray(), 0).DetachFromDisposeScope()
-            : null;
+        var whole = tensors.Any(p => p.Bias is not null)
+            ? cat(tensors.Select(p => p.Bias?.detach() ?? p.Weight.new_zeros(p.Weight.size(0))).ToArray(), 0)
+            : null;  // [Σ out]
+        if (PanelWeight.Fits(weight))
+        {
+            panels = new PanelWeight(weight, whole);
+            current = Array.ConvertAll(tensors, p => (p.Weight.detach().DetachFromDisposeScope(), p.Bias?.detach().DetachFromDisposeScope()));
+            return;
+        }
+
+        bias = whole?.DetachFromDisposeScope();
+        if (AtenOperators.HasPackedLinear && HostOperations.Fits(weight))
+        {
+            packed = AtenOperators.PackLinearWeight(weight.contiguous()).DetachFromDisposeScope();
+        }
+        else
+        {
+            transposed = weight.t().contiguous().DetachFromDisposeScope();
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Numerics;
 using System.Numerics.Tensors;
+using System.Runtime.Intrinsics;
 using RlPrimitives.Models.Architectures;
 using RlPrimitives.Models.Native;
 using TorchSharp;
@@ -22,6 +23,7 @@ internal sealed unsafe class HostDecodeAttention(ModelConfig config, KeyValueCac
 {
     // Multiply-adds of a layer from which several threads pay: some ten microseconds of work.
     private const long WorthThreads = 64 << 10;
+    private const int TokensAtOnce = 16;
 
     private readonly int hd = config.HeadDimension;
     private readonly int keyStride = config.KeyValueHeads * config.HeadDimension;
@@ -60,88 +62,139 @@ internal sealed unsafe class HostDecodeAttention(ModelConfig config, KeyValueCac
     /// <summary>softmax(q·Kᵀ/√hd)·V of one slot: H queries, <paramref name="count"/> keys.</summary>
     private void Rows(float* query, float* keys, float* values, int count, float* to)
     {
-        var rented = ArrayPool<float>.Shared.Rent(config.Heads * count);
-        fixed (float* weights = rented)  // [H, count]
+        var line = (count + Vector<float>.Count - 1) / Vector<float>.Count * Vector<float>.Count;
+        var rented = ArrayPool<float>.Shared.Rent(config.Heads * line);
+        fixed (float* weights = rented)  // [H, line], of a line the first count
         {
-            Scores(query, keys, count, weights);
-            for (var head = 0; head < config.Heads; head++)
+            if (Lanes512.AreFast && hd % Lanes512.Count == 0)
             {
-                var row = new Span<float>(weights + (head * count), count);
-                TensorPrimitives.Subtract(row, TensorPrimitives.Max<float>(row), row);
-                TensorPrimitives.Exp<float>(row, row);
-                TensorPrimitives.Divide(row, TensorPrimitives.Sum<float>(row), row);
+                Scores<Lanes512>(query, keys, count, weights, line);
+                Softmax(weights, count, line);
+                Mix<Lanes512>(weights, line, values, count, to);
             }
-
-            Mix(weights, values, count, to);
+            else
+            {
+                Scores<Lanes>(query, keys, count, weights, line);
+                Softmax(weights, count, line);
+                Mix<Lanes>(weights, line, values, count, to);
+            }
         }
 
         ArrayPool<float>.Shared.Return(rented);
     }
 
-    /// <summary>Scaled products of every query with every key, [H, count]; the keys are read once, from first to last, as memory likes it.</summary>
-    private void Scores(float* query, float* keys, int count, float* scores)
+    /// <summary>Scaled products of every query with every key, four keys at a time; the keys are read once, from first to last, as memory likes it.</summary>
+    private void Scores<T>(float* query, float* keys, int count, float* scores, int line)
+        where T : struct, ILanes<T>
     {
-        var width = Vector<float>.Count;
-        for (var t = 0; t < count; t++, keys += keyStride)
+        for (var t = 0; t < count; t += 4, keys += 4 * keyStride)
         {
+            // The last ones again in place of keys that are not there.
+            nint second = t + 1 < count ? keyStride : 0, third = t + 2 < count ? 2 * keyStride : second, fourth = t + 3 < count ? 3 * keyStride : third;
             for (var head = 0; head < config.Heads; head++)
             {
                 float* q = query + (head * hd), k = keys + (head / queriesPerKey * hd);
-                Vector<float> even = default, odd = default;
-                var d = 0;
-                for (; d <= hd - (2 * width); d += 2 * width)
+                T a = default, b = default, c = default, d = default;
+                var i = 0;
+                for (; i <= hd - T.Count; i += T.Count)
                 {
-                    even = Vector.FusedMultiplyAdd(Vector.Load(q + d), Vector.Load(k + d), even);
-                    odd = Vector.FusedMultiplyAdd(Vector.Load(q + d + width), Vector.Load(k + d + width), odd);
+                    var part = T.Load(q + i);
+                    a = T.MultiplyAdd(part, T.Load(k + i), a);
+                    b = T.MultiplyAdd(part, T.Load(k + second + i), b);
+                    c = T.MultiplyAdd(part, T.Load(k + third + i), c);
+                    d = T.MultiplyAdd(part, T.Load(k + fourth + i), d);
                 }
 
-                var product = Vector.Sum(even + odd);
-                for (; d < hd; d++)
+                var sums = T.Sums(a, b, c, d);
+                for (; i < hd; i++)
                 {
-                    product += q[d] * k[d];
+                    sums += q[i] * Vector128.Create(k[i], k[second + i], k[third + i], k[fourth + i]);
                 }
 
-                scores[(head * count) + t] = product * scale;
+                sums *= scale;
+                var to = scores + (head * line) + t;
+                for (var j = 0; j < Math.Min(4, count - t); j++)
+                {
+                    to[j] = sums[j];
+                }
             }
         }
     }
 
-    /// <summary>Sums of the values weighted by [H, count], into [H, hd]; four tokens at a time, so that the sums are stored a quarter as often.</summary>
-    private void Mix(float* weights, float* values, int count, float* to)
+    /// <summary>Of each head's scores, in place; 0 in what a line has beyond them.</summary>
+    private void Softmax(float* scores, int count, int line)
+    {
+        for (var head = 0; head < config.Heads; head++, scores += line)
+        {
+            var row = new Span<float>(scores, line);
+            row[count..].Fill(float.NegativeInfinity);
+            Vector<float> sum = default, max = new(TensorPrimitives.Max<float>(row));
+            for (var i = 0; i < line; i += Vector<float>.Count)
+            {
+                var weight = HostOperations.Exp(Vector.Load(scores + i) - max);
+                weight.Store(scores + i);
+                sum += weight;
+            }
+
+            TensorPrimitives.Multiply(row, 1 / Vector.Sum(sum), row);
+        }
+    }
+
+    /// <summary>Sums of the values by those weights, into [H, hd]: a few tokens at a time for all heads, so that these lie in the first cache.</summary>
+    private void Mix<T>(float* weights, int line, float* values, int count, float* to)
+        where T : struct, ILanes<T>
     {
         new Span<float>(to, config.Heads * hd).Clear();
-        var width = Vector<float>.Count;
-        var t = 0;
-        for (; t <= count - 4; t += 4, values += 4 * keyStride)
+        for (var t = 0; t < count; t += TokensAtOnce, values += TokensAtOnce * keyStride)
         {
+            var tokens = Math.Min(TokensAtOnce, count - t);
             for (var head = 0; head < config.Heads; head++)
             {
-                float* sum = to + (head * hd), v = values + (head / queriesPerKey * hd), w = weights + (head * count) + t;
-                Vector<float> w0 = new(w[0]), w1 = new(w[1]), w2 = new(w[2]), w3 = new(w[3]);
-                var d = 0;
-                for (; d <= hd - width; d += width)
+                float* sum = to + (head * hd), v = values + (head / queriesPerKey * hd), w = weights + (head * line) + t;
+                var i = 0;
+                for (; i <= hd - (4 * T.Count); i += 4 * T.Count)
                 {
-                    var x = Vector.FusedMultiplyAdd(w0, Vector.Load(v + d), Vector.Load(sum + d));
-                    var y = w1 * Vector.Load(v + keyStride + d);
-                    x = Vector.FusedMultiplyAdd(w2, Vector.Load(v + (2 * keyStride) + d), x);
-                    y = Vector.FusedMultiplyAdd(w3, Vector.Load(v + (3 * keyStride) + d), y);
-                    (x + y).Store(sum + d);
+                    MixFour<T>(w, v + i, tokens, sum + i);
                 }
 
-                for (; d < hd; d++)
+                for (; i <= hd - T.Count; i += T.Count)
                 {
-                    sum[d] += (w[0] * v[d]) + (w[1] * v[keyStride + d]) + (w[2] * v[(2 * keyStride) + d]) + (w[3] * v[(3 * keyStride) + d]);
+                    var mixed = T.Load(sum + i);
+                    for (var j = 0; j < tokens; j++)
+                    {
+                        mixed = T.MultiplyAdd(T.Spread(w[j]), T.Load(v + (j * keyStride) + i), mixed);
+                    }
+
+                    mixed.Store(sum + i);
+                }
+
+                for (; i < hd; i++)
+                {
+                    for (var j = 0; j < tokens; j++)
+                    {
+                        sum[i] += w[j] * v[(j * keyStride) + i];
+                    }
                 }
             }
         }
+    }
 
-        for (; t < count; t++, values += keyStride)
+    private void MixFour<T>(float* weights, float* values, int tokens, float* sum)
+        where T : struct, ILanes<T>
+    {
+        T a = T.Load(sum), b = T.Load(sum + T.Count), c = T.Load(sum + (2 * T.Count)), d = T.Load(sum + (3 * T.Count));
+        for (var j = 0; j < tokens; j++, values += keyStride)
         {
-            for (var head = 0; head < config.Heads; head++)
-            {
-                var sum = new Span<float>(to + (head * hd), hd);
-                TensorPrimitives.MultiplyAdd(new ReadOnlySpan<float>(values + (head / queriesPerKey * hd), hd), weights[(head * count) + t], sum, sum);
-            }
+            var weight = T.Spread(weights[j]);
+            a = T.MultiplyAdd(weight, T.Load(values), a);
+            b = T.MultiplyAdd(weight, T.Load(values + T.Count), b);
+            c = T.MultiplyAdd(weight, T.Load(values + (2 * T.Count)), c);
+            d = T.MultiplyAdd(weight, T.Load(values + (3 * T.Count)), d);
         }
+
+        a.Store(sum);
+        b.Store(sum + T.Count);
+        c.Store(sum + (2 * T.Count));
+        d.Store(sum + (3 * T.Count));
     }
 }

@@ -1,6 +1,5 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 
 namespace RlPrimitives.Models.Attention;
 
@@ -37,7 +36,7 @@ internal static unsafe class RegisterTile
     /// <param name="add">Whether what C holds is added to.</param>
     public static void Multiply(float* a, nint aRow, nint aStep, float* b, nint bRow, int steps, float* c, nint cRow, int columns, bool add)
     {
-        var wide = Vector512.IsHardwareAccelerated ? columns / (2 * Lanes512.Count) * (2 * Lanes512.Count) : 0;
+        var wide = Lanes512.AreFast ? columns / (2 * Lanes512.Count) * (2 * Lanes512.Count) : 0;
         if (wide > 0)
         {
             Multiply<Lanes512>(a, aRow, aStep, b, bRow, steps, c, cRow, wide, add);
@@ -96,67 +95,5 @@ internal static unsafe class RegisterTile
     {
         (add ? T.Add(T.Load(to), left) : left).Store(to);
         (add ? T.Add(T.Load(to + T.Count), right) : right).Store(to + T.Count);
-    }
-
-    // A register's numbers: the code is one for both widths, and so are the results.
-    private interface ILanes<T>
-        where T : struct, ILanes<T>
-    {
-        static abstract int Count { get; }
-
-        static abstract T Load(float* from);
-
-        static abstract T Spread(float number);
-
-        static abstract T MultiplyAdd(T a, T b, T sum);
-
-        static abstract T Add(T a, T b);
-
-        void Store(float* to);
-    }
-
-    private readonly struct Lanes(Vector<float> numbers) : ILanes<Lanes>
-    {
-        private readonly Vector<float> numbers = numbers;
-
-        public static int Count => Vector<float>.Count;
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Lanes Load(float* from) => new(Vector.Load(from));
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Lanes Spread(float number) => new(new Vector<float>(number));
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Lanes MultiplyAdd(Lanes a, Lanes b, Lanes sum) => new(Vector.FusedMultiplyAdd(a.numbers, b.numbers, sum.numbers));
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Lanes Add(Lanes a, Lanes b) => new(a.numbers + b.numbers);
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Store(float* to) => Vector.Store(numbers, to);
-    }
-
-    // 512 bits, which Vector<T> does not take by itself.
-    private readonly struct Lanes512(Vector512<float> numbers) : ILanes<Lanes512>
-    {
-        private readonly Vector512<float> numbers = numbers;
-
-        public static int Count => Vector512<float>.Count;
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Lanes512 Load(float* from) => new(Vector512.Load(from));
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Lanes512 Spread(float number) => new(Vector512.Create(number));
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Lanes512 MultiplyAdd(Lanes512 a, Lanes512 b, Lanes512 sum) => new(Vector512.FusedMultiplyAdd(a.numbers, b.numbers, sum.numbers));
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Lanes512 Add(Lanes512 a, Lanes512 b) => new(a.numbers + b.numbers);
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Store(float* to) => Vector512.Store(numbers, to);
     }
 }

@@ -1,0 +1,102 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace RlPrimitives.Models.Attention;
+
+/// <summary>A register full of numbers: what is written with it once is compiled for either width.</summary>
+internal unsafe interface ILanes<T>
+    where T : struct, ILanes<T>
+{
+    /// <summary>Numbers of a register.</summary>
+    static abstract int Count { get; }
+
+    /// <summary>The numbers from an address on.</summary>
+    static abstract T Load(float* from);
+
+    /// <summary>One number in all places.</summary>
+    static abstract T Spread(float number);
+
+    /// <summary>a·b + sum, rounded once.</summary>
+    static abstract T MultiplyAdd(T a, T b, T sum);
+
+    /// <summary>a + b</summary>
+    static abstract T Add(T a, T b);
+
+    /// <summary>The sum of each register's numbers.</summary>
+    static abstract Vector128<float> Sums(T a, T b, T c, T d);
+
+    /// <summary>Writes the numbers to an address.</summary>
+    void Store(float* to);
+}
+
+/// <summary>As many numbers as <see cref="Vector{T}"/> has, at most 256 bits.</summary>
+internal readonly unsafe struct Lanes(Vector<float> numbers) : ILanes<Lanes>
+{
+    private readonly Vector<float> numbers = numbers;
+
+    public static int Count => Vector<float>.Count;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes Load(float* from) => new(Vector.Load(from));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes Spread(float number) => new(new Vector<float>(number));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes MultiplyAdd(Lanes a, Lanes b, Lanes sum) => new(Vector.FusedMultiplyAdd(a.numbers, b.numbers, sum.numbers));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes Add(Lanes a, Lanes b) => new(a.numbers + b.numbers);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Sums(Lanes a, Lanes b, Lanes c, Lanes d)
+    {
+        if (Avx.IsSupported && Vector<float>.Count == Vector256<float>.Count)
+        {
+            // Neighbours, twice: [a b c d] of the lower half, then of the upper one.
+            var ab = Avx.HorizontalAdd(a.numbers.AsVector256(), b.numbers.AsVector256());
+            var cd = Avx.HorizontalAdd(c.numbers.AsVector256(), d.numbers.AsVector256());
+            var all = Avx.HorizontalAdd(ab, cd);
+            return all.GetLower() + all.GetUpper();
+        }
+
+        return Vector128.Create(Vector.Sum(a.numbers), Vector.Sum(b.numbers), Vector.Sum(c.numbers), Vector.Sum(d.numbers));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Store(float* to) => Vector.Store(numbers, to);
+}
+
+/// <summary>512 bits, which <see cref="Vector{T}"/> does not take by itself.</summary>
+internal readonly unsafe struct Lanes512(Vector512<float> numbers) : ILanes<Lanes512>
+{
+    private readonly Vector512<float> numbers = numbers;
+
+    /// <summary>Whether the processor is quick with them.</summary>
+    public static bool AreFast => Vector512.IsHardwareAccelerated;
+
+    public static int Count => Vector512<float>.Count;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 Load(float* from) => new(Vector512.Load(from));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 Spread(float number) => new(Vector512.Create(number));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 MultiplyAdd(Lanes512 a, Lanes512 b, Lanes512 sum) => new(Vector512.FusedMultiplyAdd(a.numbers, b.numbers, sum.numbers));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 Add(Lanes512 a, Lanes512 b) => new(a.numbers + b.numbers);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Sums(Lanes512 a, Lanes512 b, Lanes512 c, Lanes512 d) => Lanes.Sums(Half(a), Half(b), Half(c), Half(d));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Store(float* to) => Vector512.Store(numbers, to);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Lanes Half(Lanes512 a) => new((a.numbers.GetLower() + a.numbers.GetUpper()).AsVector());
+}
