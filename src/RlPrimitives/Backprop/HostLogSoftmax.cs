@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Numerics.Tensors;
 using RlPrimitives.Models.Architectures;
+using RlPrimitives.Models.Native;
 using static TorchSharp.torch;
 using Tensor = TorchSharp.torch.Tensor;
 
@@ -22,13 +23,15 @@ internal static unsafe class HostLogSoftmax
         float* z = HostOperations.DataOf(logits), to = HostOperations.DataOf(logProbs), h = entropies is null ? null : HostOperations.DataOf(entropies);
         var ids = HostOperations.IdsOf(targets);
         var scale = (float)(1 / temperature);
-        HostOperations.Rows(rows, width, (_, start, end) =>
+        HostOperations.Rows(rows, width, (start, end) =>
         {
             for (var row = start; row < end; row++)
             {
                 var values = z + (row * width);
                 var max = scale * TensorPrimitives.Max<float>(new ReadOnlySpan<float>(values, width));
-                var (sum, product) = Sums(values, width, scale, max, withProduct: h is not null);
+                var (sum, product) = Lanes512.AreFast
+                    ? Sums<Lanes512>(values, width, scale, max, withProduct: h is not null)
+                    : Sums<Lanes>(values, width, scale, max, withProduct: h is not null);
                 var logSum = MathF.Log(sum);
                 if (h is not null)
                 {
@@ -66,22 +69,16 @@ internal static unsafe class HostLogSoftmax
         float* e = byEntropy is null ? null : HostOperations.DataOf(byEntropy), h = byEntropy is null ? null : HostOperations.DataOf(entropies!);
         var ids = HostOperations.IdsOf(targets);
         var scale = (float)(1 / temperature);
-        HostOperations.Rows(rows, width, (_, start, end) =>
+        HostOperations.Rows(rows, width, (start, end) =>
         {
             for (var row = start; row < end; row++)
             {
                 var values = lp + (row * width);
                 // −p·(e·(log p + H) + g); where p is 0 the gradient is, though log p be −∞.
                 float slope = e is null ? 0 : e[row], level = e is null ? g[row] : g[row] + (e[row] * h[row]);
-                Vector<float> slopes = new(slope), levels = new(level), scales = new(-scale);
-                var i = 0;
-                for (; i <= width - Vector<float>.Count; i += Vector<float>.Count)
-                {
-                    var value = Vector.Load(values + i);
-                    var factor = Vector.FusedMultiplyAdd(Vector.Max(value, new Vector<float>(-1000)), slopes, levels);
-                    (HostOperations.Exp(value) * factor * scales).Store(values + i);
-                }
-
+                var i = Lanes512.AreFast
+                    ? Gradient<Lanes512>(values, width, slope, level, -scale)
+                    : Gradient<Lanes>(values, width, slope, level, -scale);
                 for (; i < width; i++)
                 {
                     values[i] = MathF.Exp(values[i]) * ((MathF.Max(values[i], -1000) * slope) + level) * -scale;
@@ -92,23 +89,40 @@ internal static unsafe class HostLogSoftmax
         });
     }
 
-    // Σ w and Σ w·x with x = z/T − max and w = eˣ; a weight of 0 counts nothing, though its x be −∞.
-    private static (float Sum, float Product) Sums(float* values, int width, float scale, float max, bool withProduct)
+    // p·(slope·log p + level)·scale of as many as fill registers; how many they are.
+    private static int Gradient<T>(float* logProbs, int width, float slope, float level, float scale)
+        where T : struct, ILanes<T>
     {
-        Vector<float> scales = new(scale), shift = new(-max), sums = default, products = default;
+        T slopes = T.Spread(slope), levels = T.Spread(level), scales = T.Spread(scale);
         var i = 0;
-        for (; i <= width - Vector<float>.Count; i += Vector<float>.Count)
+        for (; i <= width - T.Count; i += T.Count)
         {
-            var x = Vector.FusedMultiplyAdd(Vector.Load(values + i), scales, shift);
+            var value = T.Load(logProbs + i);
+            var factor = T.MultiplyAdd(T.Max(value, T.Spread(-1000)), slopes, levels);
+            (HostOperations.Exp(value) * factor * scales).Store(logProbs + i);
+        }
+
+        return i;
+    }
+
+    // Σ w and Σ w·x with x = z/T − max and w = eˣ; a weight of 0 counts nothing, though its x be −∞.
+    private static (float Sum, float Product) Sums<T>(float* values, int width, float scale, float max, bool withProduct)
+        where T : struct, ILanes<T>
+    {
+        T scales = T.Spread(scale), shift = T.Spread(-max), sums = default, products = default;
+        var i = 0;
+        for (; i <= width - T.Count; i += T.Count)
+        {
+            var x = T.MultiplyAdd(T.Load(values + i), scales, shift);
             var weight = HostOperations.Exp(x);
             sums += weight;
             if (withProduct)
             {
-                products += Vector.ConditionalSelect(Vector.Equals(weight, Vector<float>.Zero), Vector<float>.Zero, weight * x);
+                products += T.WhereLess(T.Spread(0), weight, weight * x, T.Spread(0));
             }
         }
 
-        float sum = Vector.Sum(sums), product = Vector.Sum(products);
+        float sum = T.Sum(sums), product = T.Sum(products);
         for (; i < width; i++)
         {
             var x = MathF.FusedMultiplyAdd(values[i], scale, -max);

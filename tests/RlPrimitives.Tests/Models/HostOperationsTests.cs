@@ -1,5 +1,6 @@
 using RlPrimitives.Models;
 using RlPrimitives.Models.Architectures;
+using RlPrimitives.Models.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 using Tensor = TorchSharp.torch.Tensor;
@@ -17,6 +18,13 @@ public class HostOperationsTests
         [Random(1, rows, width) * 4],
         x => GeluTanh.Apply(x[0]),
         x => nn.functional.gelu(x[0], TorchSharp.Modules.GELU.Approximate.tanh, inplace: false));
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public void Gelu_of_a_sum_with_a_bias_is_libtorchs_and_so_are_both_gradients(long rows, long width) => AssertSame(
+        [Random(1, rows, width) * 4, Random(2, width)],
+        x => GeluTanh.Apply(x[0], x[1]),
+        x => nn.functional.gelu(x[0] + x[1], TorchSharp.Modules.GELU.Approximate.tanh, inplace: false));
 
     [Theory]
     [MemberData(nameof(Sizes))]
@@ -148,8 +156,19 @@ public class HostOperationsTests
     [Fact]
     public void An_exponential_is_right_to_two_units_of_the_last_place()
     {
-        var size = System.Numerics.Vector<float>.Count;
-        float[] At(float x) => [.. Enumerable.Range(0, size).Select(i => HostOperations.Exp(new System.Numerics.Vector<float>(x))[i])];
+        static unsafe float[] Of<T>(float x)
+            where T : struct, ILanes<T>
+        {
+            var results = new float[T.Count];
+            fixed (float* to = results)
+            {
+                HostOperations.Exp(T.Spread(x)).Store(to);
+            }
+
+            return results;
+        }
+
+        static float[] At(float x) => Lanes512.AreFast ? [.. Of<Lanes>(x), .. Of<Lanes512>(x)] : Of<Lanes>(x);
         for (var x = -87.29f; x < 88.29f; x += 0.0137f)
         {
             var exact = Math.Exp(x);

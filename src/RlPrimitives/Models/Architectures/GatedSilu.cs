@@ -1,4 +1,4 @@
-using System.Numerics;
+using RlPrimitives.Models.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 using Tensor = TorchSharp.torch.Tensor;
@@ -29,18 +29,12 @@ internal static unsafe class GatedSilu
         var (rows, width) = (input.size(0), input.size(1) / 2);
         var result = empty(rows, width);
         float* from = HostOperations.DataOf(input), to = HostOperations.DataOf(result);
-        HostOperations.Rows(rows, width, (_, start, end) =>
+        HostOperations.Rows(rows, width, (start, end) =>
         {
             for (var row = start; row < end; row++)
             {
                 float* a = from + (2 * row * width), b = a + width, y = to + (row * width);
-                long i = 0;
-                for (; i <= width - Vector<float>.Count; i += Vector<float>.Count)
-                {
-                    var v = Vector.Load(a + i);
-                    (v * HostOperations.Sigmoid(v) * Vector.Load(b + i)).Store(y + i);
-                }
-
+                var i = Lanes512.AreFast ? Forward<Lanes512>(a, b, y, width) : Forward<Lanes>(a, b, y, width);
                 for (; i < width; i++)
                 {
                     y[i] = a[i] * HostOperations.Sigmoid(a[i]) * b[i];
@@ -56,28 +50,49 @@ internal static unsafe class GatedSilu
         var (rows, width) = (input.size(0), input.size(1) / 2);
         var result = empty(rows, 2 * width);
         float* from = HostOperations.DataOf(input), d = HostOperations.DataOf(by), to = HostOperations.DataOf(result);
-        HostOperations.Rows(rows, width, (_, start, end) =>
+        HostOperations.Rows(rows, width, (start, end) =>
         {
             for (var row = start; row < end; row++)
             {
-                float* a = from + (2 * row * width), b = a + width, dy = d + (row * width), da = to + (2 * row * width), db = da + width;
-                long i = 0;
-                for (; i <= width - Vector<float>.Count; i += Vector<float>.Count)
-                {
-                    Vector<float> v = Vector.Load(a + i), y = Vector.Load(dy + i), s = HostOperations.Sigmoid(v), silu = v * s;
-                    (y * Vector.Load(b + i) * (s + (silu * (Vector<float>.One - s)))).Store(da + i);
-                    (y * silu).Store(db + i);
-                }
-
+                float* a = from + (2 * row * width), dy = d + (row * width), da = to + (2 * row * width);
+                var i = Lanes512.AreFast ? Backward<Lanes512>(a, dy, da, width) : Backward<Lanes>(a, dy, da, width);
                 for (; i < width; i++)
                 {
                     float s = HostOperations.Sigmoid(a[i]), silu = a[i] * s;
-                    da[i] = dy[i] * b[i] * (s + (silu * (1 - s)));
-                    db[i] = dy[i] * silu;
+                    da[i] = dy[i] * a[width + i] * (s + (silu * (1 - s)));
+                    da[width + i] = dy[i] * silu;
                 }
             }
         });
         return result;
+    }
+
+    // As many as fill registers; how many they are.
+    private static long Forward<T>(float* a, float* b, float* y, long width)
+        where T : struct, ILanes<T>
+    {
+        var i = 0L;
+        for (; i <= width - T.Count; i += T.Count)
+        {
+            var v = T.Load(a + i);
+            (v * HostOperations.Sigmoid(v) * T.Load(b + i)).Store(y + i);
+        }
+
+        return i;
+    }
+
+    private static long Backward<T>(float* a, float* dy, float* da, long width)
+        where T : struct, ILanes<T>
+    {
+        var i = 0L;
+        for (; i <= width - T.Count; i += T.Count)
+        {
+            T v = T.Load(a + i), y = T.Load(dy + i), s = HostOperations.Sigmoid(v), silu = v * s;
+            (y * T.Load(a + width + i) * (s + (silu * (T.Spread(1) - s)))).Store(da + i);
+            (y * silu).Store(da + width + i);
+        }
+
+        return i;
     }
 
     private sealed class Function : autograd.SingleTensorFunction<Function>

@@ -1,4 +1,4 @@
-using System.Numerics;
+using RlPrimitives.Models.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 using Tensor = TorchSharp.torch.Tensor;
@@ -11,59 +11,93 @@ internal static unsafe class GeluTanh
     private const float Twice = 1.5957691216057308f; // 2·√(2/π)
     private const float Cubic = 0.044715f;
 
-    /// <summary>Elementwise, any shape.</summary>
-    public static Tensor Apply(Tensor x) =>
-        !HostOperations.Fits(x) ? nn.functional.gelu(x, TorchSharp.Modules.GELU.Approximate.tanh, inplace: false)
-        : is_grad_enabled() && x.requires_grad ? Function.apply(x)
-        : Forward(x);
+    /// <summary>Of x + b, where a bias is given; […, D], [D] → […, D].</summary>
+    public static Tensor Apply(Tensor x, Tensor? bias = null) =>
+        !HostOperations.Fits(x) ? nn.functional.gelu(bias is null ? x : x.Plus(bias), TorchSharp.Modules.GELU.Approximate.tanh, inplace: false)
+        : !is_grad_enabled() || !(x.requires_grad || bias is { requires_grad: true }) ? Forward(x, bias)
+        : bias is null ? Function.apply(x)
+        : Function.apply(x, bias);
 
-    private static Tensor Forward(Tensor x)
+    private static Tensor Forward(Tensor x, Tensor? bias)
     {
-        using var input = x.contiguous();
+        using Tensor input = x.contiguous(), added = Added(x, bias);
         var result = empty_like(input);
-        float* from = HostOperations.DataOf(input), to = HostOperations.DataOf(result);
-        HostOperations.Rows(input.numel(), 1, (_, start, end) =>
+        var width = input.size(-1);
+        float* from = HostOperations.DataOf(input), b = HostOperations.DataOf(added), to = HostOperations.DataOf(result);
+        HostOperations.Rows(input.numel() / width, width, (start, end) =>
         {
-            var i = start;
-            for (; i <= end - Vector<float>.Count; i += Vector<float>.Count)
+            for (var row = start; row < end; row++)
             {
-                var v = Vector.Load(from + i);
-                (v * HostOperations.Sigmoid(v * Twice * (Vector<float>.One + (v * v * Cubic)))).Store(to + i);
-            }
-
-            for (; i < end; i++)
-            {
-                to[i] = from[i] * HostOperations.Sigmoid(from[i] * Twice * (1 + (from[i] * from[i] * Cubic)));
+                float* values = from + (row * width), y = to + (row * width);
+                var i = Lanes512.AreFast ? Forward<Lanes512>(values, b, y, width) : Forward<Lanes>(values, b, y, width);
+                for (; i < width; i++)
+                {
+                    var v = values[i] + b[i];
+                    y[i] = v * HostOperations.Sigmoid(v * Twice * (1 + (v * v * Cubic)));
+                }
             }
         });
         return result;
     }
 
-    private static Tensor Backward(Tensor x, Tensor gradient)
+    // The gradients by x and by the bias, which is the sum of the former.
+    private static (Tensor Input, Tensor Bias) Backward(Tensor x, Tensor? bias, Tensor gradient)
     {
-        using Tensor input = x.contiguous(), by = gradient.contiguous();
+        using Tensor input = x.contiguous(), added = Added(x, bias), by = gradient.contiguous();
         var result = empty_like(input);
-        float* from = HostOperations.DataOf(input), g = HostOperations.DataOf(by), to = HostOperations.DataOf(result);
-        HostOperations.Rows(input.numel(), 1, (_, start, end) =>
+        var width = (int)input.size(-1);
+        float* from = HostOperations.DataOf(input), b = HostOperations.DataOf(added), g = HostOperations.DataOf(by), to = HostOperations.DataOf(result);
+        var sums = HostOperations.SumRows(input.numel() / width, width, (total, start, end) =>
         {
-            var i = start;
-            for (; i <= end - Vector<float>.Count; i += Vector<float>.Count)
+            for (var row = start; row < end; row++)
             {
-                var v = Vector.Load(from + i);
-                var square = v * v * Cubic;
-                var s = HostOperations.Sigmoid(v * Twice * (Vector<float>.One + square));
-                var slope = v * Twice * (Vector<float>.One + (square * 3)); // x·d(2u)/dx
-                (Vector.Load(g + i) * s * (Vector<float>.One + (slope * (Vector<float>.One - s)))).Store(to + i);
-            }
-
-            for (; i < end; i++)
-            {
-                var square = from[i] * from[i] * Cubic;
-                var s = HostOperations.Sigmoid(from[i] * Twice * (1 + square));
-                to[i] = g[i] * s * (1 + (from[i] * Twice * (1 + (square * 3)) * (1 - s)));
+                float* values = from + (row * width), dy = g + (row * width), dx = to + (row * width);
+                var i = Lanes512.AreFast ? Backward<Lanes512>(values, b, dy, dx, total, width) : Backward<Lanes>(values, b, dy, dx, total, width);
+                for (; i < width; i++)
+                {
+                    var v = values[i] + b[i];
+                    var square = v * v * Cubic;
+                    var s = HostOperations.Sigmoid(v * Twice * (1 + square));
+                    dx[i] = dy[i] * s * (1 + (v * Twice * (1 + (square * 3)) * (1 - s)));
+                    total[i] += dx[i];
+                }
             }
         });
-        return result;
+        return (result, sums);
+    }
+
+    private static Tensor Added(Tensor x, Tensor? bias) => bias?.contiguous() ?? zeros(x.size(-1));
+
+    // As many of a row as fill registers; how many they are.
+    private static long Forward<T>(float* x, float* bias, float* y, long width)
+        where T : struct, ILanes<T>
+    {
+        var i = 0L;
+        for (; i <= width - T.Count; i += T.Count)
+        {
+            var v = T.Load(x + i) + T.Load(bias + i);
+            (v * HostOperations.Sigmoid(v * T.Spread(Twice) * (T.Spread(1) + (v * v * T.Spread(Cubic))))).Store(y + i);
+        }
+
+        return i;
+    }
+
+    private static long Backward<T>(float* x, float* bias, float* dy, float* dx, float* total, long width)
+        where T : struct, ILanes<T>
+    {
+        var i = 0L;
+        for (; i <= width - T.Count; i += T.Count)
+        {
+            var v = T.Load(x + i) + T.Load(bias + i);
+            var square = v * v * T.Spread(Cubic);
+            var s = HostOperations.Sigmoid(v * T.Spread(Twice) * (T.Spread(1) + square));
+            var slope = v * T.Spread(Twice) * (T.Spread(1) + (square * T.Spread(3))); // x·d(2u)/dx
+            var by = T.Load(dy + i) * s * (T.Spread(1) + (slope * (T.Spread(1) - s)));
+            by.Store(dx + i);
+            (T.Load(total + i) + by).Store(total + i);
+        }
+
+        return i;
     }
 
     private sealed class Function : autograd.SingleTensorFunction<Function>
@@ -73,15 +107,19 @@ internal static unsafe class GeluTanh
         public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
         {
             using var _ = no_grad();
-            ctx.save_for_backward([(Tensor)vars[0]]);
-            return GeluTanh.Forward((Tensor)vars[0]);
+            ctx.save_for_backward([.. vars.Cast<Tensor>()]);
+            return GeluTanh.Forward((Tensor)vars[0], vars.Length > 1 ? (Tensor)vars[1] : null);
         }
 
         public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
         {
             using var scope = NewDisposeScope();
             using var _ = no_grad();
-            return [GeluTanh.Backward(ctx.get_saved_variables()[0], grad_output).MoveToOuterDisposeScope()];
+            var saved = ctx.get_saved_variables();
+            var (byInput, byBias) = GeluTanh.Backward(saved[0], saved.Count > 1 ? saved[1] : null, grad_output);
+            List<Tensor> gradients = saved.Count > 1 ? [byInput, byBias] : [byInput];
+            gradients.ForEach(g => g.MoveToOuterDisposeScope());
+            return gradients;
         }
     }
 }

@@ -161,10 +161,11 @@ internal sealed class Gpt2Mlp : nn.Module
         RegisterComponents();
     }
 
-    public Tensor Forward(Tensor x, long? weightsVersion) =>
-        c_proj.Forward(Activate(c_fc.Forward(x, weightsVersion)), weightsVersion);
+    public Tensor Forward(Tensor x, long? weightsVersion) => c_proj.Forward(
+        weightsVersion is { } version ? Activate(c_fc.Forward(x, version), null) : Activate(c_fc.Product(x), c_fc.bias), weightsVersion);
 
-    private Tensor Activate(Tensor x) => isExact ? nn.functional.gelu(x, GELU.Approximate.none, inplace: false) : GeluTanh.Apply(x);
+    private Tensor Activate(Tensor x, Tensor? bias) => !isExact ? GeluTanh.Apply(x, bias)
+        : nn.functional.gelu(bias is null ? x : x.Plus(bias), GELU.Approximate.none, inplace: false);
 }
 
 /// <summary>x·W + b with weight [in, out]: what GPT-2 calls Conv1D.</summary>
@@ -196,6 +197,13 @@ internal sealed class TransposedDense : nn.Module, ILinear
         }
 
         var y = LinearProduct.IsFaster(x) ? LinearProduct.Apply(x, weight, bias, transposed: true) : bias.addmm(x, weight, 1, 1);
+        return Update?.AddTo(y, x) ?? y;
+    }
+
+    /// <summary>x·W, for who adds the bias along with what is next; [N, in] → [N, out].</summary>
+    public Tensor Product(Tensor x)
+    {
+        var y = LinearProduct.IsFaster(x) ? LinearProduct.Apply(x, weight, null, transposed: true) : x.mm(weight);
         return Update?.AddTo(y, x) ?? y;
     }
 

@@ -45,7 +45,7 @@ internal sealed unsafe class PanelWeight : IDisposable
         this.bias = bias is null ? null : nn.functional.pad(bias, [0, whole - outputs]).DetachFromDisposeScope();
         float* from = HostOperations.DataOf(weight), to = HostOperations.DataOf(panels);
         var (byOutput, byInput) = (weight.stride(0), weight.stride(1));
-        HostOperations.Rows(whole / Width, (long)inputs * Width, (_, start, end) =>
+        HostOperations.Rows(whole / Width, (long)inputs * Width, (start, end) =>
         {
             for (var panel = start; panel < end; panel++)
             {

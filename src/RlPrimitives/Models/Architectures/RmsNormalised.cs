@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Numerics.Tensors;
 using TorchSharp;
 using static TorchSharp.torch;
 using Tensor = TorchSharp.torch.Tensor;
@@ -21,7 +20,7 @@ internal static unsafe class RmsNormalised
         var rows = input.numel() / width;
         var scales = new float[rows];
         float* from = HostOperations.DataOf(input), w = HostOperations.DataOf(weight), to = HostOperations.DataOf(result);
-        HostOperations.Rows(rows, width, (_, start, end) =>
+        HostOperations.Rows(rows, width, (start, end) =>
         {
             for (var row = start; row < end; row++)
             {
@@ -49,41 +48,29 @@ internal static unsafe class RmsNormalised
         using Tensor input = x.contiguous(), by = gradient.contiguous();
         var byInput = empty_like(input);
         var width = (int)weight.size(0);
-        var sums = new float[HostOperations.Pieces(scales.Length, width)][];
         float* from = HostOperations.DataOf(input), w = HostOperations.DataOf(weight), d = HostOperations.DataOf(by), to = HostOperations.DataOf(byInput);
-        HostOperations.Rows(scales.Length, width, (piece, start, end) =>
+        var byWeight = HostOperations.SumRows(scales.Length, width, (total, start, end) =>
         {
-            var sum = sums[piece] = new float[width];
-            fixed (float* total = sum)
+            for (var row = start; row < end; row++)
             {
-                for (var row = start; row < end; row++)
+                float* values = from + (row * width), dy = d + (row * width), dx = to + (row * width);
+                var r = scales[row];
+                var share = -r * r * SumOfProducts(dy, values, w, width) / width;
+                var i = 0;
+                for (; i <= width - Vector<float>.Count; i += Vector<float>.Count)
                 {
-                    float* values = from + (row * width), dy = d + (row * width), dx = to + (row * width);
-                    var r = scales[row];
-                    var share = -r * r * SumOfProducts(dy, values, w, width) / width;
-                    var i = 0;
-                    for (; i <= width - Vector<float>.Count; i += Vector<float>.Count)
-                    {
-                        Vector<float> x = Vector.Load(values + i), g = Vector.Load(dy + i);
-                        Vector.FusedMultiplyAdd(g * x, new Vector<float>(r), Vector.Load(total + i)).Store(total + i);
-                        (Vector.FusedMultiplyAdd(x, new Vector<float>(share), g * Vector.Load(w + i)) * r).Store(dx + i);
-                    }
+                    Vector<float> x = Vector.Load(values + i), g = Vector.Load(dy + i);
+                    Vector.FusedMultiplyAdd(g * x, new Vector<float>(r), Vector.Load(total + i)).Store(total + i);
+                    (Vector.FusedMultiplyAdd(x, new Vector<float>(share), g * Vector.Load(w + i)) * r).Store(dx + i);
+                }
 
-                    for (; i < width; i++)
-                    {
-                        total[i] += dy[i] * values[i] * r;
-                        dx[i] = ((values[i] * share) + (dy[i] * w[i])) * r;
-                    }
+                for (; i < width; i++)
+                {
+                    total[i] += dy[i] * values[i] * r;
+                    dx[i] = ((values[i] * share) + (dy[i] * w[i])) * r;
                 }
             }
         });
-        var byWeight = zeros(width);
-        foreach (var sum in sums) // in order, whoever made them
-        {
-            var total = new Span<float>(HostOperations.DataOf(byWeight), width);
-            TensorPrimitives.Add(total, sum, total);
-        }
-
         return (byInput, byWeight);
     }
 

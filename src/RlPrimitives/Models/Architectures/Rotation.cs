@@ -28,7 +28,7 @@ internal static unsafe class Rotation
         var (half, stride) = (width / 2, input.stride(0));
         var result = empty(rows, count, width);
         float* from = HostOperations.DataOf(input), c = HostOperations.DataOf(cos), s = HostOperations.DataOf(sin) + half, to = HostOperations.DataOf(result);
-        HostOperations.Rows(rows, count * width, (_, start, end) =>
+        HostOperations.Rows(rows, count * width, (start, end) =>
         {
             for (var row = start; row < end; row++)
             {

@@ -19,7 +19,7 @@ internal static unsafe class Transposition
         var result = empty(columns, rows);
         float* from = HostOperations.DataOf(source), to = HostOperations.DataOf(result);
         // Tiles as wide as a cache line, so that lines are read and written whole whatever the distance of the rows.
-        HostOperations.Rows((columns + Tile - 1) / Tile, rows * Tile, (_, start, end) =>
+        HostOperations.Rows((columns + Tile - 1) / Tile, rows * Tile, (start, end) =>
         {
             var (first, width) = (start * Tile, Math.Min(end * Tile, columns) - (start * Tile));
             Copy(from + first, stride, to + (first * rows), rows, rows, width);

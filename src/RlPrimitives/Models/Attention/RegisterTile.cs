@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using RlPrimitives.Models.Native;
 
 namespace RlPrimitives.Models.Attention;
 
@@ -93,7 +94,7 @@ internal static unsafe class RegisterTile
     private static void Put<T>(float* to, T left, T right, bool add)
         where T : struct, ILanes<T>
     {
-        (add ? T.Add(T.Load(to), left) : left).Store(to);
-        (add ? T.Add(T.Load(to + T.Count), right) : right).Store(to + T.Count);
+        (add ? T.Load(to) + left : left).Store(to);
+        (add ? T.Load(to + T.Count) + right : right).Store(to + T.Count);
     }
 }

@@ -3,14 +3,22 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
-namespace RlPrimitives.Models.Attention;
+namespace RlPrimitives.Models.Native;
 
-/// <summary>A register full of numbers: what is written with it once is compiled for either width.</summary>
+/// <summary>A register full of float32 numbers: a loop that is written with it once is compiled for either width.</summary>
 internal unsafe interface ILanes<T>
     where T : struct, ILanes<T>
 {
     /// <summary>Numbers of a register.</summary>
     static abstract int Count { get; }
+
+    static abstract T operator +(T a, T b);
+
+    static abstract T operator -(T a, T b);
+
+    static abstract T operator *(T a, T b);
+
+    static abstract T operator /(T a, T b);
 
     /// <summary>The numbers from an address on.</summary>
     static abstract T Load(float* from);
@@ -21,8 +29,17 @@ internal unsafe interface ILanes<T>
     /// <summary>a·b + sum, rounded once.</summary>
     static abstract T MultiplyAdd(T a, T b, T sum);
 
-    /// <summary>a + b</summary>
-    static abstract T Add(T a, T b);
+    /// <summary>The larger of each two.</summary>
+    static abstract T Max(T a, T b);
+
+    /// <summary>Where a &lt; b the one, elsewhere, and where either is not a number, the other.</summary>
+    static abstract T WhereLess(T a, T b, T then, T otherwise);
+
+    /// <summary>x·2ⁿ, n the lowest nine bits of <paramref name="n"/> as a whole number; nothing is said of what leaves float32's range.</summary>
+    static abstract T Scale(T x, T n);
+
+    /// <summary>The sum of the numbers.</summary>
+    static abstract float Sum(T a);
 
     /// <summary>The sum of each register's numbers.</summary>
     static abstract Vector128<float> Sums(T a, T b, T c, T d);
@@ -38,6 +55,21 @@ internal readonly unsafe struct Lanes(Vector<float> numbers) : ILanes<Lanes>
 
     public static int Count => Vector<float>.Count;
 
+    /// <summary>The numbers.</summary>
+    public Vector<float> Numbers => numbers;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes operator +(Lanes a, Lanes b) => new(a.numbers + b.numbers);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes operator -(Lanes a, Lanes b) => new(a.numbers - b.numbers);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes operator *(Lanes a, Lanes b) => new(a.numbers * b.numbers);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes operator /(Lanes a, Lanes b) => new(a.numbers / b.numbers);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes Load(float* from) => new(Vector.Load(from));
 
@@ -48,7 +80,18 @@ internal readonly unsafe struct Lanes(Vector<float> numbers) : ILanes<Lanes>
     public static Lanes MultiplyAdd(Lanes a, Lanes b, Lanes sum) => new(Vector.FusedMultiplyAdd(a.numbers, b.numbers, sum.numbers));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes Add(Lanes a, Lanes b) => new(a.numbers + b.numbers);
+    public static Lanes Max(Lanes a, Lanes b) => new(Vector.Max(a.numbers, b.numbers));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes WhereLess(Lanes a, Lanes b, Lanes then, Lanes otherwise) =>
+        new(Vector.ConditionalSelect(Vector.LessThan(a.numbers, b.numbers), then.numbers, otherwise.numbers));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes Scale(Lanes x, Lanes n) =>
+        new(Vector.AsVectorSingle(Vector.AsVectorInt32(x.numbers) + Vector.ShiftLeft(Vector.AsVectorInt32(n.numbers), 23)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Lanes a) => Vector.Sum(a.numbers);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Sums(Lanes a, Lanes b, Lanes c, Lanes d)
@@ -62,7 +105,7 @@ internal readonly unsafe struct Lanes(Vector<float> numbers) : ILanes<Lanes>
             return all.GetLower() + all.GetUpper();
         }
 
-        return Vector128.Create(Vector.Sum(a.numbers), Vector.Sum(b.numbers), Vector.Sum(c.numbers), Vector.Sum(d.numbers));
+        return Vector128.Create(Sum(a), Sum(b), Sum(c), Sum(d));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -80,6 +123,18 @@ internal readonly unsafe struct Lanes512(Vector512<float> numbers) : ILanes<Lane
     public static int Count => Vector512<float>.Count;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 operator +(Lanes512 a, Lanes512 b) => new(a.numbers + b.numbers);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 operator -(Lanes512 a, Lanes512 b) => new(a.numbers - b.numbers);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 operator *(Lanes512 a, Lanes512 b) => new(a.numbers * b.numbers);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 operator /(Lanes512 a, Lanes512 b) => new(a.numbers / b.numbers);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 Load(float* from) => new(Vector512.Load(from));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -89,7 +144,17 @@ internal readonly unsafe struct Lanes512(Vector512<float> numbers) : ILanes<Lane
     public static Lanes512 MultiplyAdd(Lanes512 a, Lanes512 b, Lanes512 sum) => new(Vector512.FusedMultiplyAdd(a.numbers, b.numbers, sum.numbers));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512 Add(Lanes512 a, Lanes512 b) => new(a.numbers + b.numbers);
+    public static Lanes512 Max(Lanes512 a, Lanes512 b) => new(Vector512.Max(a.numbers, b.numbers));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 WhereLess(Lanes512 a, Lanes512 b, Lanes512 then, Lanes512 otherwise) =>
+        new(Vector512.ConditionalSelect(Vector512.LessThan(a.numbers, b.numbers), then.numbers, otherwise.numbers));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 Scale(Lanes512 x, Lanes512 n) => new((x.numbers.AsInt32() + Vector512.ShiftLeft(n.numbers.AsInt32(), 23)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Lanes512 a) => Lanes.Sum(Half(a));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Sums(Lanes512 a, Lanes512 b, Lanes512 c, Lanes512 d) => Lanes.Sums(Half(a), Half(b), Half(c), Half(d));
