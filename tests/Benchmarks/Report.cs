@@ -33,7 +33,7 @@ internal sealed class Report(Options options, Peer? peer)
         for (var i = 0; i < 10; i++)
         {
             var clock = Stopwatch.StartNew();
-            nn.functional.linear(x, w, b);
+            using var y = nn.functional.linear(x, w, b);
             best = Math.Min(best, clock.Elapsed.TotalSeconds);
         }
 
