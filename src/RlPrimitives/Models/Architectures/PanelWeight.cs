@@ -110,20 +110,31 @@ internal sealed unsafe class PanelWeight : IDisposable
     {
         var rows = x.size(0);
         var full = rows / Width * Width;
-        var (left, width) = (rows - full, rows - full > Few ? Width : Few);
-        var result = empty(full + (left > 0 ? width : 0), inputs);
+        var left = rows - full;
+        var result = empty(full + (left > Few ? Width : left > 0 ? Few : 0), inputs);
         float* from = HostOperations.DataOf(x), to = HostOperations.DataOf(result);
         ComputeTeam.For((int)(full / Width), get_num_threads(), tile =>
         {
             var start = (long)tile * Width * inputs;
             Transposition.Copy(from + start, inputs, to + start, Width, Width, inputs);
         });
-        if (left > 0)
+        float* rest = from + (full * inputs), last = to + (full * inputs);
+        if (left > Few)
         {
-            using var padded = zeros(width, inputs);
-            var last = HostOperations.DataOf(padded);
-            new ReadOnlySpan<float>(from + (full * inputs), (int)left * inputs).CopyTo(new Span<float>(last, (int)left * inputs));
-            Transposition.Copy(last, inputs, to + (full * inputs), width, width, inputs);
+            using var padded = zeros(Width, inputs); // whole, as whole tiles are copied several numbers at a time
+            new ReadOnlySpan<float>(rest, (int)left * inputs).CopyTo(new Span<float>(HostOperations.DataOf(padded), (int)left * inputs));
+            Transposition.Copy(HostOperations.DataOf(padded), inputs, last, Width, Width, inputs);
+        }
+        else if (left > 0)
+        {
+            new Span<float>(last, Few * inputs).Clear();
+            for (var row = 0; row < left; row++, rest += inputs)
+            {
+                for (var input = 0; input < inputs; input++)
+                {
+                    last[(input * Few) + row] = rest[input];
+                }
+            }
         }
 
         return result;
@@ -132,18 +143,34 @@ internal sealed unsafe class PanelWeight : IDisposable
     /// <summary>One panel times one tile, [rows, columns] of the result.</summary>
     private void Multiply(float* x, float* w, float* b, float* to, int rows, int columns)
     {
-        var whole = stackalloc float[Width * Width];
-        var (target, stride) = columns == Width ? ((IntPtr)to, (nint)outputs) : ((IntPtr)whole, Width);
-        if (rows > Few)
+        if (columns < Width)
         {
-            Sixteen(x, w, inputs, b, (float*)target, stride, rows);
+            MultiplyPart(x, w, b, to, rows, columns);
+        }
+        else if (rows > Few)
+        {
+            Sixteen(x, w, inputs, b, to, outputs, rows);
         }
         else
         {
-            Four(x, w, inputs, b, (float*)target, stride, rows);
+            Four(x, w, inputs, b, to, outputs, rows);
+        }
+    }
+
+    // The last panel, where fewer outputs are left than it has places.
+    private void MultiplyPart(float* x, float* w, float* b, float* to, int rows, int columns)
+    {
+        var whole = stackalloc float[Width * Width];
+        if (rows > Few)
+        {
+            Sixteen(x, w, inputs, b, whole, Width, rows);
+        }
+        else
+        {
+            Four(x, w, inputs, b, whole, Width, rows);
         }
 
-        for (var row = 0; columns < Width && row < rows; row++)
+        for (var row = 0; row < rows; row++)
         {
             new ReadOnlySpan<float>(whole + (row * Width), columns).CopyTo(new Span<float>(to + ((long)row * outputs), columns));
         }
