@@ -333,17 +333,16 @@ public class CheckpointTests
             var rollouts = new RolloutManager(environment, new RolloutConfig { GroupSize = 4, Seed = 2 });
             var rewards = new Writing(RewardComputer.From(score ?? (t => t.Turns[0].TokenIds[0] % 2)), record, collected);
             var update = new UpdateConfig { Epochs = 2, MiniBatches = 2, Kl = KlPenalty.InLoss with { Target = 0.01, Horizon = 64 } };
-            var config = new AlgorithmConfig { BatchSize = 16, CheckpointDirectory = checkpoints };
-            config = config with { DynamicSampling = kind.Contains("dynamic", StringComparison.Ordinal) ? new DynamicSampling { MaxRounds = 3 } : null };
+            var config = (kind.Contains("++", StringComparison.Ordinal) ? AlgorithmConfig.ReinforcePlusPlus : new AlgorithmConfig()) with
+            {
+                BatchSize = 16, CheckpointDirectory = checkpoints,
+                DynamicSampling = kind.Contains("dynamic", StringComparison.Ordinal) ? new DynamicSampling { MaxRounds = 3 } : null,
+            };
             config = change?.Invoke(config) ?? config;
             Algorithm = kind[..2] switch
             {
                 "GR" => new GrpoAlgorithm(environment, rollouts, rewards, backprop, config with { Update = update }),
                 "PP" => new PpoAlgorithm(environment, rollouts, rewards, backprop, config with { Update = update with { Kl = update.Kl with { Placement = KlPlacement.Reward } } }),
-                _ when kind.Contains("++", StringComparison.Ordinal) => new ReinforceAlgorithm(environment, rollouts, rewards, backprop, AlgorithmConfig.ReinforcePlusPlus with
-                {
-                    BatchSize = 16, CheckpointDirectory = checkpoints,
-                }),
                 _ => new ReinforceAlgorithm(environment, rollouts, rewards, backprop, config),
             };
         }
