@@ -60,7 +60,7 @@ public class TokenLogProbsTests
         foreach (var (kept, again) in results[0].Zip(results[1]))
         {
             Assert.True(kept.isfinite().all().item<bool>());
-            AssertClose(again, kept);
+            AssertClose(again, kept, 1e-4); // log-probs reach −200, where float32's steps are 1.5e-5, and products of other sizes round differently
         }
     }
 
