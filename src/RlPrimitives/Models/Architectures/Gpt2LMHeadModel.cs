@@ -161,11 +161,19 @@ internal sealed class Gpt2Mlp : nn.Module
         RegisterComponents();
     }
 
-    public Tensor Forward(Tensor x, long? weightsVersion) => c_proj.Forward(
-        weightsVersion is { } version ? Activate(c_fc.Forward(x, version), null) : Activate(c_fc.Product(x), c_fc.bias), weightsVersion);
+    public Tensor Forward(Tensor x, long? weightsVersion) => c_proj.Forward(Inner(x, weightsVersion), weightsVersion);
 
-    private Tensor Activate(Tensor x, Tensor? bias) => !isExact ? GeluTanh.Apply(x, bias)
-        : nn.functional.gelu(bias is null ? x : x.Plus(bias), GELU.Approximate.none, inplace: false);
+    // [N, D] → [N, F]
+    private Tensor Inner(Tensor x, long? weightsVersion)
+    {
+        if (isExact)
+        {
+            return nn.functional.gelu(c_fc.Forward(x, weightsVersion), GELU.Approximate.none, inplace: false);
+        }
+
+        // In training on the processor the bias comes along with the GELU; a device adds it to its product at no cost.
+        return weightsVersion is null && HostOperations.Fits(x) ? GeluTanh.Apply(c_fc.Product(x), c_fc.bias) : GeluTanh.Apply(c_fc.Forward(x, weightsVersion));
+    }
 }
 
 /// <summary>x·W + b with weight [in, out]: what GPT-2 calls Conv1D.</summary>
