@@ -67,11 +67,11 @@ public class EveryAlgorithmTests
     {
         using var run = new Run(name, seed);
         var history = await run.Algorithm.TrainAsync(60);
-        // The best three steps in a row: at a learning rate that learns within seconds the end may swing. And one prompt in eight may have settled on a
-        // wrong answer before it met a right one, which happens to PPO in one seed of 24; which one, depends on last digits.
+        // The best three steps in a row: at a learning rate that learns within seconds the end may swing.
         var last = Enumerable.Range(0, history.Count - 2).Max(i => history.Skip(i).Take(3).Average(s => s.Objectives["digit"].Mean));
         Assert.True(history[0].Objectives["digit"].Mean < 0.3, $"{history[0].RewardMean}");
-        Assert.True(last > 0.85, $"{last}: {string.Join(' ', history.Select(s => s.Objectives["digit"].Mean.ToString("F2")))}");
+        // With PPO one prompt in eight may settle on a wrong answer before it meets a right one: in one seed of 24, and in which one depends on last digits.
+        Assert.True(last > (name.StartsWith("PPO", StringComparison.Ordinal) ? 0.85 : 0.9), $"{last}: {string.Join(' ', history.Select(s => s.Objectives["digit"].Mean.ToString("F2")))}");
         Assert.All(history, s => Assert.True(s.Update.SamplerDifference < 1e-3, $"{s.Update.SamplerDifference}"));
     }
 

@@ -57,10 +57,11 @@ public class TokenLogProbsTests
             hidden.grad = head.grad = null;
             return all;
         }).ToArray();
-        foreach (var (kept, again) in results[0].Zip(results[1]))
+        // Log-probs reach −200, where float32's steps are 1.5e-5, and products of other sizes round differently; gradients are small.
+        foreach (var (kept, again, tolerance) in results[0].Zip(results[1], [1e-4, 1e-5, 1e-5]))
         {
             Assert.True(kept.isfinite().all().item<bool>());
-            AssertClose(again, kept, 1e-4); // log-probs reach −200, where float32's steps are 1.5e-5, and products of other sizes round differently
+            AssertClose(again, kept, tolerance);
         }
     }
 

@@ -143,17 +143,25 @@ internal sealed unsafe class PanelWeight : IDisposable
     /// <summary>One panel times one tile, [rows, columns] of the result.</summary>
     private void Multiply(float* x, float* w, float* b, float* to, int rows, int columns)
     {
-        if (columns < Width)
+        if (columns == Width)
         {
-            MultiplyPart(x, w, b, to, rows, columns);
-        }
-        else if (rows > Few)
-        {
-            Sixteen(x, w, inputs, b, to, outputs, rows);
+            MultiplyWhole(x, w, b, to, outputs, rows);
         }
         else
         {
-            Four(x, w, inputs, b, to, outputs, rows);
+            MultiplyPart(x, w, b, to, rows, columns);
+        }
+    }
+
+    private void MultiplyWhole(float* x, float* w, float* b, float* to, nint stride, int rows)
+    {
+        if (rows > Few)
+        {
+            Sixteen(x, w, inputs, b, to, stride, rows);
+        }
+        else
+        {
+            Four(x, w, inputs, b, to, stride, rows);
         }
     }
 
@@ -161,15 +169,7 @@ internal sealed unsafe class PanelWeight : IDisposable
     private void MultiplyPart(float* x, float* w, float* b, float* to, int rows, int columns)
     {
         var whole = stackalloc float[Width * Width];
-        if (rows > Few)
-        {
-            Sixteen(x, w, inputs, b, whole, Width, rows);
-        }
-        else
-        {
-            Four(x, w, inputs, b, whole, Width, rows);
-        }
-
+        MultiplyWhole(x, w, b, whole, Width, rows);
         for (var row = 0; row < rows; row++)
         {
             new ReadOnlySpan<float>(whole + (row * Width), columns).CopyTo(new Span<float>(to + ((long)row * outputs), columns));

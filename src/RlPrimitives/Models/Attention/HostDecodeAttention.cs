@@ -68,19 +68,23 @@ internal sealed unsafe class HostDecodeAttention(ModelConfig config, KeyValueCac
         {
             if (Lanes512.AreFast && hd % Lanes512.Count == 0)
             {
-                Scores<Lanes512>(query, keys, count, weights, line);
-                Softmax(weights, count, line);
-                Mix<Lanes512>(weights, line, values, count, to);
+                Rows<Lanes512>(query, keys, values, count, weights, line, to);
             }
             else
             {
-                Scores<Lanes>(query, keys, count, weights, line);
-                Softmax(weights, count, line);
-                Mix<Lanes>(weights, line, values, count, to);
+                Rows<Lanes>(query, keys, values, count, weights, line, to);
             }
         }
 
         ArrayPool<float>.Shared.Return(rented);
+    }
+
+    private void Rows<T>(float* query, float* keys, float* values, int count, float* weights, int line, float* to)
+        where T : struct, ILanes<T>
+    {
+        Scores<T>(query, keys, count, weights, line);
+        Softmax(weights, count, line);
+        Mix<T>(weights, line, values, count, to);
     }
 
     /// <summary>Scaled products of every query with every key, four keys at a time; the keys are read once, from first to last, as memory likes it.</summary>
