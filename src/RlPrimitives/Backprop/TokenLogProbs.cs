@@ -41,7 +41,7 @@ public static class TokenLogProbs
         var most = Math.Max(1, logitsAtOnce / head.size(0));
         var chunk = hidden.device_type == DeviceType.CPU ? Math.Min(most, Math.Max(RowsWorthAProduct, LogitsInCache / head.size(0))) : most;
         return is_grad_enabled() && (hidden.requires_grad || head.requires_grad)
-            ? Function.apply(hidden, head, targets, temperature, withEntropy, chunk, hidden.size(0) <= most)
+            ? Function.First(hidden, head, targets, temperature, withEntropy, chunk, hidden.size(0) <= most)
             : Forward(hidden, head, targets, temperature, withEntropy, chunk, keep: false).Result; // no backward pass would free it
     }
 
@@ -104,37 +104,31 @@ public static class TokenLogProbs
         return temperature == 1 ? gradient : gradient.div_(Scalars.Of(temperature));
     }
 
-    private sealed class Function : autograd.SingleTensorFunction<Function>
+    private sealed class Function : GraphFunction<Function>
     {
-        public override string Name => nameof(TokenLogProbs);
-
-        public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        protected override Tensor[] Forward(autograd.AutogradContext context, object?[] inputs)
         {
-            var (hidden, head, targets) = ((Tensor)vars[0], (Tensor)vars[1], (Tensor)vars[2]);
-            var (temperature, withEntropy, chunk) = ((double)vars[3], (bool)vars[4], (long)vars[5]);
-            using var scope = NewDisposeScope();
-            using var _ = no_grad();
-            var (result, kept) = Forward(hidden, head, targets, temperature, withEntropy, chunk, keep: (bool)vars[6]);
-            ctx.save_data("temperature", temperature);
-            ctx.save_data("chunk", chunk);
+            var (hidden, head, targets) = ((Tensor)inputs[0]!, (Tensor)inputs[1]!, (Tensor)inputs[2]!);
+            var (temperature, withEntropy, chunk) = ((double)inputs[3]!, (bool)inputs[4]!, (long)inputs[5]!);
+            var (result, kept) = TokenLogProbs.Forward(hidden, head, targets, temperature, withEntropy, chunk, keep: (bool)inputs[6]!);
+            context.save_data("temperature", temperature);
+            context.save_data("chunk", chunk);
             // Only inputs may go through save_for_backward; what was computed here is handed over as it is, and freed by the backward pass.
-            ctx.save_for_backward([hidden, head, targets]);
-            ctx.save_data("computed", new Computed(withEntropy ? result[1].clone().DetachFromDisposeScope() : null, kept));
-            return result.MoveToOuterDisposeScope();
+            context.save_for_backward([hidden, head, targets]);
+            context.save_data("computed", new Computed(withEntropy ? result[1].clone().DetachFromDisposeScope() : null, kept));
+            return [result];
         }
 
-        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+        protected override Tensor?[] Backward(autograd.AutogradContext context, Tensor[] saved, Tensor?[] gradients)
         {
-            using var scope = NewDisposeScope();
-            using var _ = no_grad();
-            var saved = ctx.get_saved_variables();
             var (hidden, head, targets) = (saved[0], saved[1], saved[2]);
-            using var computed = (Computed)ctx.get_data("computed");
+            using var computed = (Computed)context.get_data("computed");
             var (entropies, kept) = computed;
-            var temperature = (double)ctx.get_data("temperature");
-            var chunk = (long)ctx.get_data("chunk");
+            var temperature = (double)context.get_data("temperature");
+            var chunk = (long)context.get_data("chunk");
             var count = hidden.size(0);
-            var entropyMatters = entropies is not null && grad_output[1].count_nonzero().item<long>() > 0;
+            var (byLogProb, byEntropy) = (gradients[0]![0], gradients[0]![1]);  // [M], [M]
+            var entropyMatters = entropies is not null && byEntropy.count_nonzero().item<long>() > 0;
             // A frozen head (under adapters) has no gradient to compute. Over chunks it sums in float32, whatever the head's type.
             var hiddenGradient = hidden.requires_grad ? empty_like(hidden) : null;
             var headGradient = head.requires_grad ? zeros_like(head, dtype: ScalarType.Float32) : null;
@@ -147,7 +141,7 @@ public static class TokenLogProbs
                 var ids = targets.narrow(0, start, size);
                 var logProbs = kept?[start / chunk] ?? LogSoftmax(features, product, ids, temperature, empty(size, device: hidden.device), null);  // [c, V]
                 var logitsGradient = LogitsGradient(
-                    logProbs, ids, temperature, grad_output[0].narrow(0, start, size), entropyMatters ? grad_output[1].narrow(0, start, size) : null,
+                    logProbs, ids, temperature, byLogProb.narrow(0, start, size), entropyMatters ? byEntropy.narrow(0, start, size) : null,
                     entropies?.narrow(0, start, size)).to(head.dtype);
                 hiddenGradient?.narrow(0, start, size).copy_(product.TransposedTimes(logitsGradient));
                 if (head.dtype == ScalarType.Float32)
@@ -160,7 +154,7 @@ public static class TokenLogProbs
                 }
             }
 
-            return [hiddenGradient?.MoveToOuterDisposeScope()!, headGradient?.to(head.dtype).MoveToOuterDisposeScope()!, null!, null!, null!, null!, null!];
+            return [hiddenGradient, headGradient?.to(head.dtype), null, null, null, null, null];
         }
     }
 

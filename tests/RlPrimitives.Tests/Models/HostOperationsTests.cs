@@ -44,8 +44,42 @@ public class HostOperationsTests
     [MemberData(nameof(Sizes))]
     public void Rms_norm_is_the_formulas_and_so_are_its_gradients(long rows, long width) => AssertSame(
         [Random(1, rows, 2, width), Random(2, width)],
-        x => RmsNormalised.Apply(x[0], x[1], 1e-6),
-        x => x[0].mul(x[0].square().mean([-1], keepdim: true).add(1e-6).rsqrt()).mul(x[1]));
+        x => ResidualNorm.Normed(new ResidualStream(x[0]), x[1], null, 1e-6),
+        x => RmsNorm(x[0], x[1]));
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public void Layer_norm_is_libtorchs_and_so_are_its_gradients(long rows, long width) => AssertSame(
+        [Random(1, rows, 2, width) + 3, Random(2, width), Random(3, width)],
+        x => ResidualNorm.Normed(new ResidualStream(x[0]), x[1], x[2], 1e-5),
+        x => nn.functional.layer_norm(x[0], [width], x[1], x[2], 1e-5));
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public void The_norm_of_a_residual_sum_is_libtorchs_and_so_are_all_gradients(long rows, long width)
+    {
+        // Both results are used further, as in a block; or the norm alone, as after the last one.
+        Tensor[] inputs = [Random(1, rows, width), Random(2, rows, width), Random(3, width), Random(4, width), Random(5, width)];
+        AssertSame(
+            inputs[..4],
+            x => Both(ResidualNorm.Apply(new ResidualStream(x[0], x[1], x[2]), x[3], null, 1e-6)),
+            x => (x[0] + (x[1] + x[2])) is var sum ? Both((sum, RmsNorm(sum, x[3]))) : null!);
+        AssertSame(
+            inputs,
+            x => Both(ResidualNorm.Apply(new ResidualStream(x[0], x[1], x[2]), x[3], x[4], 1e-5)),
+            x => (x[0] + (x[1] + x[2])) is var sum ? Both((sum, nn.functional.layer_norm(sum, [width], x[3], x[4], 1e-5))) : null!);
+        AssertSame(
+            [inputs[0], inputs[1], inputs[3]],
+            x => ResidualNorm.Normed(new ResidualStream(x[0], x[1]), x[2], null, 1e-6),
+            x => RmsNorm(x[0] + x[1], x[2]));
+    }
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public void A_residual_sum_is_libtorchs_and_so_are_its_gradients(long rows, long width) => AssertSame(
+        [Random(1, rows, width), Random(2, rows, width), Random(3, width)],
+        x => new ResidualStream(x[0], x[1], x[2]).Sum(),
+        x => x[0] + (x[1] + x[2]));
 
     [Theory]
     [InlineData(1, 1, 2)]
@@ -150,7 +184,9 @@ public class HostOperationsTests
         cos = cat([cos.narrow(2, 0, 4), cos.narrow(2, 0, 4)], 2);
         Equal(Rotation.Apply(heads.narrow(1, 1, 3), 3, cos, sin), heads.narrow(1, 1, 3).mul(cos) + heads.narrow(1, 1, 3).roll(4, -1).mul(sin));
         Equal(Rotation.Apply(heads.transpose(0, 1).contiguous().transpose(0, 1), 5, cos, sin), heads.mul(cos) + heads.roll(4, -1).mul(sin));
-        Equal(RmsNormalised.Apply(heads.narrow(1, 1, 3), ones(8), 1e-6), RmsNormalised.Apply(heads.narrow(1, 1, 3).contiguous(), ones(8), 1e-6));
+        var some = heads.narrow(1, 1, 3);
+        Equal(ResidualNorm.Normed(new ResidualStream(some), ones(8), null, 1e-6), RmsNorm(some, ones(8)));
+        Equal(ResidualNorm.Normed(new ResidualStream(some, some), ones(8), null, 1e-6), RmsNorm(some + some, ones(8)));
     }
 
     [Fact]
@@ -168,7 +204,7 @@ public class HostOperationsTests
             return results;
         }
 
-        static float[] At(float x) => Lanes512.AreFast ? [.. Of<Lanes>(x), .. Of<Lanes512>(x)] : Of<Lanes>(x);
+        static float[] At(float x) => [.. Of<OneLane>(x), .. Of<Lanes>(x), .. Lanes512.AreFast ? Of<Lanes512>(x) : []];
         for (var x = -87.29f; x < 88.29f; x += 0.0137f)
         {
             var exact = Math.Exp(x);
@@ -203,6 +239,10 @@ public class HostOperationsTests
         using var generator = new Generator((ulong)seed, CPU);
         return randn(shape, generator: generator);
     }
+
+    private static Tensor RmsNorm(Tensor x, Tensor weight) => x.mul(x.square().mean([-1], keepdim: true).add(1e-6).rsqrt()).mul(weight);
+
+    private static Tensor Both((Tensor Sum, Tensor Normed) results) => results.Sum.sin() + results.Normed;
 
     private static void AssertSame(Tensor[] inputs, Func<Tensor[], Tensor> ours, Func<Tensor[], Tensor> theirs) => TensorThread.RunOnce(() =>
     {

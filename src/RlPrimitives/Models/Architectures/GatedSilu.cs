@@ -13,7 +13,7 @@ internal static unsafe class GatedSilu
     {
         if (HostOperations.Fits(both))
         {
-            return is_grad_enabled() && both.requires_grad ? Function.apply(both) : Forward(both);
+            return is_grad_enabled() && both.requires_grad ? Function.First(both) : Forward(both);
         }
 
         var parts = both.chunk(2, 1);
@@ -95,22 +95,15 @@ internal static unsafe class GatedSilu
         return i;
     }
 
-    private sealed class Function : autograd.SingleTensorFunction<Function>
+    private sealed class Function : GraphFunction<Function>
     {
-        public override string Name => nameof(GatedSilu);
-
-        public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        protected override Tensor[] Forward(autograd.AutogradContext context, object?[] inputs)
         {
-            using var _ = no_grad();
-            ctx.save_for_backward([(Tensor)vars[0]]);
-            return GatedSilu.Forward((Tensor)vars[0]);
+            var both = (Tensor)inputs[0]!;
+            context.save_for_backward([both]);
+            return [GatedSilu.Forward(both)];
         }
 
-        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
-        {
-            using var scope = NewDisposeScope();
-            using var _ = no_grad();
-            return [GatedSilu.Backward(ctx.get_saved_variables()[0], grad_output).MoveToOuterDisposeScope()];
-        }
+        protected override Tensor?[] Backward(autograd.AutogradContext context, Tensor[] saved, Tensor?[] gradients) => [GatedSilu.Backward(saved[0], gradients[0]!)];
     }
 }

@@ -15,8 +15,8 @@ internal static unsafe class GeluTanh
     public static Tensor Apply(Tensor x, Tensor? bias = null) =>
         !HostOperations.Fits(x) ? nn.functional.gelu(bias is null ? x : x.Plus(bias), TorchSharp.Modules.GELU.Approximate.tanh, inplace: false)
         : !is_grad_enabled() || !(x.requires_grad || bias is { requires_grad: true }) ? Forward(x, bias)
-        : bias is null ? Function.apply(x)
-        : Function.apply(x, bias);
+        : bias is null ? Function.First(x)
+        : Function.First(x, bias);
 
     private static Tensor Forward(Tensor x, Tensor? bias)
     {
@@ -100,26 +100,18 @@ internal static unsafe class GeluTanh
         return i;
     }
 
-    private sealed class Function : autograd.SingleTensorFunction<Function>
+    private sealed class Function : GraphFunction<Function>
     {
-        public override string Name => nameof(GeluTanh);
-
-        public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        protected override Tensor[] Forward(autograd.AutogradContext context, object?[] inputs)
         {
-            using var _ = no_grad();
-            ctx.save_for_backward([.. vars.Cast<Tensor>()]);
-            return GeluTanh.Forward((Tensor)vars[0], vars.Length > 1 ? (Tensor)vars[1] : null);
+            context.save_for_backward([.. inputs.Cast<Tensor>()]);
+            return [GeluTanh.Forward((Tensor)inputs[0]!, (Tensor?)inputs.ElementAtOrDefault(1))];
         }
 
-        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+        protected override Tensor?[] Backward(autograd.AutogradContext context, Tensor[] saved, Tensor?[] gradients)
         {
-            using var scope = NewDisposeScope();
-            using var _ = no_grad();
-            var saved = ctx.get_saved_variables();
-            var (byInput, byBias) = GeluTanh.Backward(saved[0], saved.Count > 1 ? saved[1] : null, grad_output);
-            List<Tensor> gradients = saved.Count > 1 ? [byInput, byBias] : [byInput];
-            gradients.ForEach(g => g.MoveToOuterDisposeScope());
-            return gradients;
+            var (byInput, byBias) = GeluTanh.Backward(saved[0], saved.ElementAtOrDefault(1), gradients[0]!);
+            return saved.Length > 1 ? [byInput, byBias] : [byInput];
         }
     }
 }

@@ -77,15 +77,16 @@ internal sealed class Gpt2Model : nn.Module
 
     public Tensor Forward(PackedTokens tokens, IAttention attention, long? weightsVersion, bool recompute)
     {
-        var x = wte.Forward(tokens.Ids).Plus(wpe.Forward(tokens.Positions));  // [N, D]
+        var stream = new ResidualStream(wte.Forward(tokens.Ids), wpe.Forward(tokens.Positions));  // [N, D]
         foreach (var block in h)
         {
-            x = recompute
-                ? LayerRecomputation.Forward(block, config, x, [], tokens, attention, (input, _, own) => block.Forward(input, own, null))
-                : block.Forward(x, attention, weightsVersion);
+            stream = recompute
+                ? new ResidualStream(LayerRecomputation.Forward(
+                    block, config, stream.Sum(), [], tokens, attention, (input, _, own) => block.Forward(new ResidualStream(input), own, null).Sum()))
+                : block.Forward(stream, attention, weightsVersion);
         }
 
-        return ln_f.Forward(x);  // [N, D]
+        return ln_f.Normed(stream);  // [N, D]
     }
 
     public void DisposeFused()
@@ -114,11 +115,12 @@ internal sealed class Gpt2Block : nn.Module
         RegisterComponents();
     }
 
-    public Tensor Forward(Tensor x, IAttention attention, long? weightsVersion)
+    public ResidualStream Forward(ResidualStream stream, IAttention attention, long? weightsVersion)
     {
         using var scope = NewDisposeScope();
-        var attended = x.Plus(attn.Forward(ln_1.Forward(x), attention, weightsVersion));  // [N, D]
-        return attended.Plus(mlp.Forward(ln_2.Forward(attended), weightsVersion)).MoveToOuterDisposeScope();  // [N, D]
+        var (x, normed) = ln_1.Forward(stream);  // [N, D]
+        (x, normed) = ln_2.Forward(attn.Forward(x, normed, attention, weightsVersion));
+        return mlp.Forward(x, normed, weightsVersion).MoveToOuterDisposeScope();
     }
 }
 
@@ -139,10 +141,10 @@ internal sealed class Gpt2Attention : nn.Module
         RegisterComponents();
     }
 
-    public Tensor Forward(Tensor x, IAttention attention, long? weightsVersion)
+    public ResidualStream Forward(Tensor x, Tensor normed, IAttention attention, long? weightsVersion)
     {
-        var heads = c_attn.Forward(x, weightsVersion).view(x.size(0), 3 * config.Heads, config.HeadDimension);  // [N, 3·H, hd]
-        return c_proj.Forward(attention.Attend(index, heads), weightsVersion);
+        var heads = c_attn.Forward(normed, weightsVersion).view(x.size(0), 3 * config.Heads, config.HeadDimension);  // [N, 3·H, hd]
+        return c_proj.Onto(x, attention.Attend(index, heads), weightsVersion);
     }
 }
 
@@ -161,7 +163,7 @@ internal sealed class Gpt2Mlp : nn.Module
         RegisterComponents();
     }
 
-    public Tensor Forward(Tensor x, long? weightsVersion) => c_proj.Forward(Inner(x, weightsVersion), weightsVersion);
+    public ResidualStream Forward(Tensor x, Tensor normed, long? weightsVersion) => c_proj.Onto(x, Inner(normed, weightsVersion), weightsVersion);
 
     // [N, D] → [N, F]
     private Tensor Inner(Tensor x, long? weightsVersion)
@@ -207,6 +209,14 @@ internal sealed class TransposedDense : nn.Module, ILinear
         var y = LinearProduct.IsFaster(x) ? LinearProduct.Apply(x, weight, bias, transposed: true) : bias.addmm(x, weight, 1, 1);
         return Update?.AddTo(y, x) ?? y;
     }
+
+    /// <summary>The stream to which x·W + b is to be added. In training on the processor the bias waits as well; a device adds it to its product at no cost.</summary>
+    /// <param name="stream">[N, out]</param>
+    /// <param name="x">[N, in]</param>
+    /// <param name="weightsVersion">Of weights that stand still; null in training.</param>
+    public ResidualStream Onto(Tensor stream, Tensor x, long? weightsVersion) => weightsVersion is null && HostOperations.Fits(x)
+        ? new ResidualStream(stream, Product(x), bias)
+        : new ResidualStream(stream, Forward(x, weightsVersion));
 
     /// <summary>x·W, for who adds the bias along with what is next; [N, in] → [N, out].</summary>
     public Tensor Product(Tensor x)

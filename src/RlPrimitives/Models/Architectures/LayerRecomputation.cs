@@ -42,8 +42,8 @@ internal sealed class LayerRecomputation
         // Under frozen embeddings the first input has no gradient, and nothing else that apply sees either: the anchor makes the output have one.
         var anchor = zeros([], device: x.device).requires_grad_(true);
         var state = new LayerRecomputation(module, config, tokens, layer);
-        object[] inputs = [x, anchor, .. kept, .. tokens.Tensors, new Computed(y, kept.Length, state)];
-        return Function.apply(inputs).MoveToOuterDisposeScope();
+        object?[] inputs = [x, anchor, .. kept, .. tokens.Tensors, new Computed(y, kept.Length, state)];
+        return Function.First(inputs).MoveToOuterDisposeScope();
     }
 
     private Tensor? Backward(Tensor x, Tensor[] kept, Tensor[] tokenTensors, Tensor byOutput)
@@ -75,29 +75,25 @@ internal sealed class LayerRecomputation
 
     private sealed record Computed(Tensor Output, int Kept, LayerRecomputation State);
 
-    private sealed class Function : autograd.SingleTensorFunction<Function>
+    private sealed class Function : GraphFunction<Function>
     {
-        public override string Name => nameof(LayerRecomputation);
-
-        public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        protected override Tensor[] Forward(autograd.AutogradContext context, object?[] inputs)
         {
-            var computed = (Computed)vars[^1];
-            ctx.save_for_backward([(Tensor)vars[0], .. vars[2..^1].Cast<Tensor>()]);
-            ctx.save_data("state", computed.State);
-            ctx.save_data("kept", computed.Kept);
-            return computed.Output.alias();
+            var computed = (Computed)inputs[^1]!;
+            context.save_for_backward([(Tensor)inputs[0]!, .. inputs[2..^1].Cast<Tensor>()]);
+            context.save_data("state", computed.State);
+            context.save_data("kept", computed.Kept);
+            return [computed.Output.alias()];
         }
 
-        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+        protected override Tensor?[] Backward(autograd.AutogradContext context, Tensor[] saved, Tensor?[] gradients)
         {
-            using var scope = NewDisposeScope();
-            var state = (LayerRecomputation)ctx.get_data("state");
-            var kept = (int)ctx.get_data("kept");
-            Tensor[] saved = [.. ctx.get_saved_variables()];
+            var state = (LayerRecomputation)context.get_data("state");
+            var kept = (int)context.get_data("kept");
             Tensor? byInput;
             try
             {
-                byInput = state.Backward(saved[0], saved[1..(1 + kept)], saved[(1 + kept)..], grad_output);
+                byInput = state.Backward(saved[0], saved[1..(1 + kept)], saved[(1 + kept)..], gradients[0]!);
             }
 #pragma warning disable CA1031 // an exception that leaves a native callback ends the process
             catch (Exception e)
@@ -106,9 +102,7 @@ internal sealed class LayerRecomputation
                 byInput = state.Spoil(e, saved[0]);
             }
 
-            var gradients = new List<Tensor> { byInput?.MoveToOuterDisposeScope()! };
-            gradients.AddRange(Enumerable.Repeat<Tensor>(null!, saved.Length + 1)); // anchor, the other saved tensors, what was computed
-            return gradients;
+            return [byInput, .. new Tensor?[saved.Length + 1]]; // anchor, the other saved tensors, what was computed
         }
     }
 }

@@ -212,13 +212,26 @@ internal sealed class RmsNorm : nn.Module
     }
 
     /// <summary>[…, D] → […, D]</summary>
-    public Tensor Forward(Tensor x)
+    public Tensor Forward(Tensor x) => Normed(new ResidualStream(x));
+
+    /// <summary>The sum and its norm, […, D].</summary>
+    public (Tensor Sum, Tensor Normed) Forward(ResidualStream stream)
     {
-        if (HostOperations.Fits(x))
+        if (HostOperations.Fits(stream.X))
         {
-            return RmsNormalised.Apply(x, weight, epsilon);
+            return ResidualNorm.Apply(stream, weight, null, epsilon);
         }
 
+        var x = stream.Sum();
+        return (x, Composed(x));
+    }
+
+    /// <summary>The norm alone, […, D].</summary>
+    public Tensor Normed(ResidualStream stream) =>
+        HostOperations.Fits(stream.X) ? ResidualNorm.Normed(stream, weight, null, epsilon) : Composed(stream.Sum());
+
+    private Tensor Composed(Tensor x)
+    {
         var x32 = x.dtype == ScalarType.Float32 ? x : x.to(ScalarType.Float32);
         var scale = x32.Squared().mean([-1], keepdim: true).Plus(epsilon).rsqrt();  // […, 1]
         return x32.mul(scale).to(x.dtype).mul(weight);
@@ -243,8 +256,23 @@ internal sealed class LayerNormWeights : nn.Module
         RegisterComponents();
     }
 
-    /// <summary>[…, D] → […, D]</summary>
-    public Tensor Forward(Tensor x) => nn.functional.layer_norm(x, shape, weight, bias, epsilon);
+    /// <summary>The sum and its norm, […, D].</summary>
+    public (Tensor Sum, Tensor Normed) Forward(ResidualStream stream)
+    {
+        if (HostOperations.Fits(stream.X))
+        {
+            return ResidualNorm.Apply(stream, weight, bias, epsilon);
+        }
+
+        var x = stream.Sum();
+        return (x, Composed(x));
+    }
+
+    /// <summary>The norm alone, […, D].</summary>
+    public Tensor Normed(ResidualStream stream) =>
+        HostOperations.Fits(stream.X) ? ResidualNorm.Normed(stream, weight, bias, epsilon) : Composed(stream.Sum());
+
+    private Tensor Composed(Tensor x) => nn.functional.layer_norm(x, shape, weight, bias, epsilon);
 }
 
 /// <summary>A table of vectors, weight [rows, D].</summary>

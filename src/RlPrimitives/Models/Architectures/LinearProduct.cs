@@ -30,8 +30,7 @@ internal static class LinearProduct
     /// <param name="transposed">Whether the weight lies as GPT-2's does.</param>
     public static Tensor Apply(Tensor x, Tensor weight, Tensor? bias, bool transposed) =>
         !is_grad_enabled() || !(x.requires_grad || weight.requires_grad || bias is { requires_grad: true }) ? Forward(x, weight, bias, transposed)
-        : bias is null ? Function.apply(x, weight, transposed)
-        : Function.apply(x, weight, bias, transposed);
+        : Function.First(x, weight, bias, transposed);
 
     private static Tensor Forward(Tensor x, Tensor weight, Tensor? bias, bool transposed)
     {
@@ -86,38 +85,27 @@ internal static class LinearProduct
         private Tensor Other() => other ??= Transposition.Of(weight).DetachFromDisposeScope();
     }
 
-    private sealed class Function : autograd.SingleTensorFunction<Function>
+    private sealed class Function : GraphFunction<Function>
     {
-        public override string Name => nameof(LinearProduct);
-
-        public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        protected override Tensor[] Forward(autograd.AutogradContext context, object?[] inputs)
         {
-            var (x, weight, transposed) = ((Tensor)vars[0], (Tensor)vars[1], (bool)vars[^1]);
-            var bias = vars.Length > 3 ? (Tensor)vars[2] : null;
-            using var _ = no_grad();
-            ctx.save_data("transposed", transposed);
-            ctx.save_data("biased", bias is not null);
-            ctx.save_data("trainsBias", bias is { requires_grad: true });
-            ctx.save_for_backward([x, weight]);
-            return Forward(x, weight, bias, transposed);
+            var (x, weight, bias, transposed) = ((Tensor)inputs[0]!, (Tensor)inputs[1]!, (Tensor?)inputs[2], (bool)inputs[3]!);
+            context.save_data("transposed", transposed);
+            context.save_data("trainsBias", bias is { requires_grad: true });
+            context.save_for_backward([x, weight]);
+            return [LinearProduct.Forward(x, weight, bias, transposed)];
         }
 
-        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+        protected override Tensor?[] Backward(autograd.AutogradContext context, Tensor[] saved, Tensor?[] gradients)
         {
-            using var scope = NewDisposeScope();
-            using var _ = no_grad();
-            var saved = ctx.get_saved_variables();
             var (x, weight) = (saved[0].contiguous(), saved[1]);
-            var transposed = (bool)ctx.get_data("transposed");
-            var byOutput = grad_output.contiguous();  // [N, out]
+            var transposed = (bool)context.get_data("transposed");
+            var byOutput = gradients[0]!.contiguous();  // [N, out]
             // Frozen weights (under adapters) and the first layer's input have no gradient: it is not computed.
             using var product = new Weight(weight, transposed, Fits);
             var byInput = saved[0].requires_grad ? product.TransposedTimes(byOutput) : null;  // [N, in]
             var byWeight = weight.requires_grad ? ByWeight(x, byOutput, transposed) : null;
-            var byBias = (bool)ctx.get_data("trainsBias") ? byOutput.sum([0]) : null;
-            List<Tensor?> gradients = (bool)ctx.get_data("biased") ? [byInput, byWeight, byBias, null] : [byInput, byWeight, null];
-            gradients.ForEach(g => g?.MoveToOuterDisposeScope());
-            return gradients!;
+            return [byInput, byWeight, (bool)context.get_data("trainsBias") ? byOutput.sum([0]) : null, null];
         }
     }
 }

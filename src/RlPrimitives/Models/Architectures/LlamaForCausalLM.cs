@@ -73,17 +73,18 @@ internal sealed class LlamaModel : nn.Module
 
     public Tensor Forward(PackedTokens tokens, IAttention attention, long? weightsVersion, bool recompute)
     {
-        var x = embed_tokens.Forward(tokens.Ids);  // [N, D]
-        var angles = rotary.At(tokens.Positions, x.dtype);
+        var stream = new ResidualStream(embed_tokens.Forward(tokens.Ids));  // [N, D]
+        var angles = rotary.At(tokens.Positions, stream.X.dtype);
         foreach (var layer in layers)
         {
-            x = recompute
-                ? LayerRecomputation.Forward(
-                    layer, config, x, [angles.Cos, angles.Sin], tokens, attention, (input, at, own) => layer.Forward(input, rotary, (at[0], at[1]), own, null))
-                : layer.Forward(x, rotary, angles, attention, weightsVersion);
+            stream = recompute
+                ? new ResidualStream(LayerRecomputation.Forward(
+                    layer, config, stream.X, [angles.Cos, angles.Sin], tokens, attention,
+                    (input, at, own) => layer.Forward(new ResidualStream(input), rotary, (at[0], at[1]), own, null).Sum()))
+                : layer.Forward(stream, rotary, angles, attention, weightsVersion);
         }
 
-        return norm.Forward(x);  // [N, D]
+        return norm.Normed(stream);  // [N, D]
     }
 
     public void DisposeFused()
@@ -114,11 +115,12 @@ internal sealed class LlamaDecoderLayer : nn.Module
         RegisterComponents();
     }
 
-    public Tensor Forward(Tensor x, Rotary rotary, (Tensor Cos, Tensor Sin) angles, IAttention attention, long? weightsVersion)
+    public ResidualStream Forward(ResidualStream stream, Rotary rotary, (Tensor Cos, Tensor Sin) angles, IAttention attention, long? weightsVersion)
     {
         using var scope = NewDisposeScope();
-        var attended = x.Plus(self_attn.Forward(input_layernorm.Forward(x), rotary, angles, attention, weightsVersion));  // [N, D]
-        return attended.Plus(mlp.Forward(post_attention_layernorm.Forward(attended), weightsVersion)).MoveToOuterDisposeScope();  // [N, D]
+        var (x, normed) = input_layernorm.Forward(stream);  // [N, D]
+        (x, normed) = post_attention_layernorm.Forward(new ResidualStream(x, self_attn.Forward(normed, rotary, angles, attention, weightsVersion)));
+        return new ResidualStream(x, mlp.Forward(normed, weightsVersion)).MoveToOuterDisposeScope();
     }
 }
 

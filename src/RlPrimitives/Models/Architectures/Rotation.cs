@@ -1,4 +1,5 @@
 using System.Numerics;
+using RlPrimitives.Models.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 using Tensor = TorchSharp.torch.Tensor;
@@ -14,7 +15,7 @@ internal static unsafe class Rotation
     /// <param name="cos">[N, 1, hd]</param>
     /// <param name="sin">[N, 1, hd], its first half negative.</param>
     public static Tensor Apply(Tensor heads, long rotated, Tensor cos, Tensor sin) =>
-        is_grad_enabled() && heads.requires_grad ? Function.apply(heads, cos, sin, rotated) : Rotate(heads, rotated, cos, sin, 1);
+        is_grad_enabled() && heads.requires_grad ? Function.First(heads, cos, sin, rotated) : Rotate(heads, rotated, cos, sin, 1);
 
     /// <param name="heads">[N, heads, hd]; rows may lie apart.</param>
     /// <param name="rotated">How many heads are rotated.</param>
@@ -58,24 +59,17 @@ internal static unsafe class Rotation
         return result;
     }
 
-    private sealed class Function : autograd.SingleTensorFunction<Function>
+    private sealed class Function : GraphFunction<Function>
     {
-        public override string Name => nameof(Rotation);
-
-        public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        protected override Tensor[] Forward(autograd.AutogradContext context, object?[] inputs)
         {
-            using var _ = no_grad();
-            ctx.save_for_backward([(Tensor)vars[1], (Tensor)vars[2]]);
-            ctx.save_data("rotated", vars[3]);
-            return Rotate((Tensor)vars[0], (long)vars[3], (Tensor)vars[1], (Tensor)vars[2], 1);
+            var (heads, cos, sin, rotated) = ((Tensor)inputs[0]!, (Tensor)inputs[1]!, (Tensor)inputs[2]!, (long)inputs[3]!);
+            context.save_for_backward([cos, sin]);
+            context.save_data("rotated", rotated);
+            return [Rotate(heads, rotated, cos, sin, 1)];
         }
 
-        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
-        {
-            using var scope = NewDisposeScope();
-            using var _ = no_grad();
-            var saved = ctx.get_saved_variables();
-            return [Rotate(grad_output, (long)ctx.get_data("rotated"), saved[0], saved[1], -1).MoveToOuterDisposeScope(), null!, null!, null!];
-        }
+        protected override Tensor?[] Backward(autograd.AutogradContext context, Tensor[] saved, Tensor?[] gradients) =>
+            [Rotate(gradients[0]!, (long)context.get_data("rotated"), saved[0], saved[1], -1), null, null, null];
     }
 }

@@ -27,7 +27,7 @@ internal sealed unsafe class HostCausalAttention(int[] lengths, int heads, int k
     /// <param name="window">How many tokens, itself included, a token sees at most.</param>
     /// <returns>[N, H·hd]</returns>
     public Tensor Apply(Tensor joint, int window) =>
-        is_grad_enabled() && joint.requires_grad ? Function.apply(joint, this, window) : Forward(joint, window).Result;
+        is_grad_enabled() && joint.requires_grad ? Function.First(joint, this, window) : Forward(joint, window).Result;
 
     // [N, H·hd], and the logarithm of each query's sum of exponentials, [N, H].
     private (Tensor Result, float[] LogSums) Forward(Tensor joint, int window)
@@ -96,29 +96,23 @@ internal sealed unsafe class HostCausalAttention(int[] lengths, int heads, int k
     /// <summary>Queries <paramref name="From"/> … <paramref name="To"/>−1 of a row that begins at token <paramref name="Offset"/>.</summary>
     private readonly record struct Cut(long Offset, int From, int To);
 
-    private sealed class Function : autograd.SingleTensorFunction<Function>
+    private sealed class Function : GraphFunction<Function>
     {
-        public override string Name => nameof(HostCausalAttention);
-
-        public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        protected override Tensor[] Forward(autograd.AutogradContext context, object?[] inputs)
         {
-            using var _ = no_grad();
-            var (joint, attention, window) = ((Tensor)vars[0], (HostCausalAttention)vars[1], (int)vars[2]);
+            var (joint, attention, window) = ((Tensor)inputs[0]!, (HostCausalAttention)inputs[1]!, (int)inputs[2]!);
             var (result, logSums) = attention.Forward(joint, window);
-            ctx.save_for_backward([joint]);
-            ctx.save_data("attention", attention);
-            ctx.save_data("window", window);
-            ctx.save_data("logSums", logSums);
-            return result;
+            context.save_for_backward([joint]);
+            context.save_data("attention", attention);
+            context.save_data("window", window);
+            context.save_data("logSums", logSums);
+            return [result];
         }
 
-        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+        protected override Tensor?[] Backward(autograd.AutogradContext context, Tensor[] saved, Tensor?[] gradients)
         {
-            using var scope = NewDisposeScope();
-            using var _ = no_grad();
-            var byJoint = ((HostCausalAttention)ctx.get_data("attention")).Backward(
-                ctx.get_saved_variables()[0], (int)ctx.get_data("window"), (float[])ctx.get_data("logSums"), grad_output.contiguous());
-            return [byJoint.MoveToOuterDisposeScope(), null!, null!];
+            var attention = (HostCausalAttention)context.get_data("attention");
+            return [attention.Backward(saved[0], (int)context.get_data("window"), (float[])context.get_data("logSums"), gradients[0]!.contiguous()), null, null];
         }
     }
 }

@@ -48,6 +48,41 @@ internal unsafe interface ILanes<T>
     void Store(float* to);
 }
 
+/// <summary>A single number: the rest of a loop that does not fill a register.</summary>
+internal readonly unsafe struct OneLane(float number) : ILanes<OneLane>
+{
+    private readonly float number = number;
+
+    public static int Count => 1;
+
+    public static OneLane operator +(OneLane a, OneLane b) => new(a.number + b.number);
+
+    public static OneLane operator -(OneLane a, OneLane b) => new(a.number - b.number);
+
+    public static OneLane operator *(OneLane a, OneLane b) => new(a.number * b.number);
+
+    public static OneLane operator /(OneLane a, OneLane b) => new(a.number / b.number);
+
+    public static OneLane Load(float* from) => new(*from);
+
+    public static OneLane Spread(float number) => new(number);
+
+    public static OneLane MultiplyAdd(OneLane a, OneLane b, OneLane sum) => new(MathF.FusedMultiplyAdd(a.number, b.number, sum.number));
+
+    public static OneLane Max(OneLane a, OneLane b) => new(MathF.Max(a.number, b.number));
+
+    public static OneLane WhereLess(OneLane a, OneLane b, OneLane then, OneLane otherwise) => a.number < b.number ? then : otherwise;
+
+    public static OneLane Scale(OneLane x, OneLane n) =>
+        new(BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(x.number) + (BitConverter.SingleToInt32Bits(n.number) << 23)));
+
+    public static float Sum(OneLane a) => a.number;
+
+    public static Vector128<float> Sums(OneLane a, OneLane b, OneLane c, OneLane d) => Vector128.Create(a.number, b.number, c.number, d.number);
+
+    public void Store(float* to) => *to = number;
+}
+
 /// <summary>As many numbers as <see cref="Vector{T}"/> has, at most 256 bits.</summary>
 internal readonly unsafe struct Lanes(Vector<float> numbers) : ILanes<Lanes>
 {
