@@ -49,10 +49,14 @@ public class HostOperationsTests
 
     [Theory]
     [MemberData(nameof(Sizes))]
-    public void Layer_norm_is_libtorchs_and_so_are_its_gradients(long rows, long width) => AssertSame(
-        [Random(1, rows, 2, width) + 3, Random(2, width), Random(3, width)],
-        x => ResidualNorm.Normed(new ResidualStream(x[0]), x[1], x[2], 1e-5),
-        x => nn.functional.layer_norm(x[0], [width], x[1], x[2], 1e-5));
+    public void Layer_norm_is_libtorchs_and_so_are_its_gradients(long rows, long width)
+    {
+        width = Math.Max(2, width); // of one number all gradients are 0, but libtorch's differ from it by its last digit times 1/√ε
+        AssertSame(
+            [Random(1, rows, 2, width) + 3, Random(2, width), Random(3, width)],
+            x => ResidualNorm.Normed(new ResidualStream(x[0]), x[1], x[2], 1e-5),
+            x => nn.functional.layer_norm(x[0], [width], x[1], x[2], 1e-5));
+    }
 
     [Theory]
     [MemberData(nameof(Sizes))]

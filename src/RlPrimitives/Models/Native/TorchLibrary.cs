@@ -50,6 +50,7 @@ public static class TorchLibrary
                 return;
             }
 
+            HostAllocator.KeepFreedMemory();
             Load();
             done = true;
         }
