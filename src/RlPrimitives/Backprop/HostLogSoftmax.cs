@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Numerics.Tensors;
 using RlPrimitives.Models.Architectures;
 using RlPrimitives.Models.Native;
@@ -38,18 +37,8 @@ internal static unsafe class HostLogSoftmax
                     h[row] = logSum - (product / sum);
                 }
 
-                Vector<float> scales = new(scale), shift = new(-max), logSums = new(logSum);
-                var i = 0;
-                for (; i <= width - Vector<float>.Count; i += Vector<float>.Count)
-                {
-                    (Vector.FusedMultiplyAdd(Vector.Load(values + i), scales, shift) - logSums).Store(values + i);
-                }
-
-                for (; i < width; i++)
-                {
-                    values[i] = MathF.FusedMultiplyAdd(values[i], scale, -max) - logSum;
-                }
-
+                var done = Lanes512.AreFast ? Normalise<Lanes512>(values, 0, width, scale, max, logSum) : Normalise<Lanes>(values, 0, width, scale, max, logSum);
+                Normalise<OneLane>(values, done, width, scale, max, logSum);
                 to[row] = values[(int)ids[row]];
             }
         });
@@ -76,25 +65,31 @@ internal static unsafe class HostLogSoftmax
                 var values = lp + (row * width);
                 // −p·(e·(log p + H) + g); where p is 0 the gradient is, though log p be −∞.
                 float slope = e is null ? 0 : e[row], level = e is null ? g[row] : g[row] + (e[row] * h[row]);
-                var i = Lanes512.AreFast
-                    ? Gradient<Lanes512>(values, width, slope, level, -scale)
-                    : Gradient<Lanes>(values, width, slope, level, -scale);
-                for (; i < width; i++)
-                {
-                    values[i] = MathF.Exp(values[i]) * ((MathF.Max(values[i], -1000) * slope) + level) * -scale;
-                }
-
+                var done = Lanes512.AreFast ? Gradient<Lanes512>(values, 0, width, slope, level, -scale) : Gradient<Lanes>(values, 0, width, slope, level, -scale);
+                Gradient<OneLane>(values, done, width, slope, level, -scale);
                 values[(int)ids[row]] += g[row] * scale;
             }
         });
     }
 
-    // p·(slope·log p + level)·scale of as many as fill registers; how many they are.
-    private static int Gradient<T>(float* logProbs, int width, float slope, float level, float scale)
+    // x·scale − max − log Σ in place, from number i on, as many as fill registers; where that ends.
+    private static int Normalise<T>(float* values, int i, int width, float scale, float max, float logSum)
+        where T : struct, ILanes<T>
+    {
+        T scales = T.Spread(scale), shift = T.Spread(-max), logSums = T.Spread(logSum);
+        for (; i <= width - T.Count; i += T.Count)
+        {
+            (T.MultiplyAdd(T.Load(values + i), scales, shift) - logSums).Store(values + i);
+        }
+
+        return i;
+    }
+
+    // p·(slope·log p + level)·scale, likewise.
+    private static int Gradient<T>(float* logProbs, int i, int width, float slope, float level, float scale)
         where T : struct, ILanes<T>
     {
         T slopes = T.Spread(slope), levels = T.Spread(level), scales = T.Spread(scale);
-        var i = 0;
         for (; i <= width - T.Count; i += T.Count)
         {
             var value = T.Load(logProbs + i);
@@ -109,8 +104,16 @@ internal static unsafe class HostLogSoftmax
     private static (float Sum, float Product) Sums<T>(float* values, int width, float scale, float max, bool withProduct)
         where T : struct, ILanes<T>
     {
-        T scales = T.Spread(scale), shift = T.Spread(-max), sums = default, products = default;
         var i = 0;
+        var (sum, product) = Sums<T>(values, ref i, width, scale, max, withProduct);
+        var (rest, restProduct) = Sums<OneLane>(values, ref i, width, scale, max, withProduct);
+        return (sum + rest, product + restProduct);
+    }
+
+    private static (float Sum, float Product) Sums<T>(float* values, ref int i, int width, float scale, float max, bool withProduct)
+        where T : struct, ILanes<T>
+    {
+        T scales = T.Spread(scale), shift = T.Spread(-max), sums = default, products = default;
         for (; i <= width - T.Count; i += T.Count)
         {
             var x = T.MultiplyAdd(T.Load(values + i), scales, shift);
@@ -122,15 +125,6 @@ internal static unsafe class HostLogSoftmax
             }
         }
 
-        float sum = T.Sum(sums), product = T.Sum(products);
-        for (; i < width; i++)
-        {
-            var x = MathF.FusedMultiplyAdd(values[i], scale, -max);
-            var weight = MathF.Exp(x);
-            sum += weight;
-            product += weight == 0 ? 0 : weight * x;
-        }
-
-        return (sum, product);
+        return (T.Sum(sums), T.Sum(products));
     }
 }

@@ -34,11 +34,8 @@ internal static unsafe class GatedSilu
             for (var row = start; row < end; row++)
             {
                 float* a = from + (2 * row * width), b = a + width, y = to + (row * width);
-                var i = Lanes512.AreFast ? Forward<Lanes512>(a, b, y, width) : Forward<Lanes>(a, b, y, width);
-                for (; i < width; i++)
-                {
-                    y[i] = a[i] * HostOperations.Sigmoid(a[i]) * b[i];
-                }
+                var done = Lanes512.AreFast ? Forward<Lanes512>(a, b, y, 0, width) : Forward<Lanes>(a, b, y, 0, width);
+                Forward<OneLane>(a, b, y, done, width);
             }
         });
         return result;
@@ -55,23 +52,17 @@ internal static unsafe class GatedSilu
             for (var row = start; row < end; row++)
             {
                 float* a = from + (2 * row * width), dy = d + (row * width), da = to + (2 * row * width);
-                var i = Lanes512.AreFast ? Backward<Lanes512>(a, dy, da, width) : Backward<Lanes>(a, dy, da, width);
-                for (; i < width; i++)
-                {
-                    float s = HostOperations.Sigmoid(a[i]), silu = a[i] * s;
-                    da[i] = dy[i] * a[width + i] * (s + (silu * (1 - s)));
-                    da[width + i] = dy[i] * silu;
-                }
+                var done = Lanes512.AreFast ? Backward<Lanes512>(a, dy, da, 0, width) : Backward<Lanes>(a, dy, da, 0, width);
+                Backward<OneLane>(a, dy, da, done, width);
             }
         });
         return result;
     }
 
-    // As many as fill registers; how many they are.
-    private static long Forward<T>(float* a, float* b, float* y, long width)
+    // From number i of a row on, as many as fill registers; where that ends.
+    private static long Forward<T>(float* a, float* b, float* y, long i, long width)
         where T : struct, ILanes<T>
     {
-        var i = 0L;
         for (; i <= width - T.Count; i += T.Count)
         {
             var v = T.Load(a + i);
@@ -81,10 +72,9 @@ internal static unsafe class GatedSilu
         return i;
     }
 
-    private static long Backward<T>(float* a, float* dy, float* da, long width)
+    private static long Backward<T>(float* a, float* dy, float* da, long i, long width)
         where T : struct, ILanes<T>
     {
-        var i = 0L;
         for (; i <= width - T.Count; i += T.Count)
         {
             T v = T.Load(a + i), y = T.Load(dy + i), s = HostOperations.Sigmoid(v), silu = v * s;

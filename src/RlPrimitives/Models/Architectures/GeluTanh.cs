@@ -29,12 +29,8 @@ internal static unsafe class GeluTanh
             for (var row = start; row < end; row++)
             {
                 float* values = from + (row * width), y = to + (row * width);
-                var i = Lanes512.AreFast ? Forward<Lanes512>(values, b, y, width) : Forward<Lanes>(values, b, y, width);
-                for (; i < width; i++)
-                {
-                    var v = values[i] + b[i];
-                    y[i] = v * HostOperations.Sigmoid(v * Twice * (1 + (v * v * Cubic)));
-                }
+                var done = Lanes512.AreFast ? Forward<Lanes512>(values, b, y, 0, width) : Forward<Lanes>(values, b, y, 0, width);
+                Forward<OneLane>(values, b, y, done, width);
             }
         });
         return result;
@@ -52,15 +48,8 @@ internal static unsafe class GeluTanh
             for (var row = start; row < end; row++)
             {
                 float* values = from + (row * width), dy = g + (row * width), dx = to + (row * width);
-                var i = Lanes512.AreFast ? Backward<Lanes512>(values, b, dy, dx, total, width) : Backward<Lanes>(values, b, dy, dx, total, width);
-                for (; i < width; i++)
-                {
-                    var v = values[i] + b[i];
-                    var square = v * v * Cubic;
-                    var s = HostOperations.Sigmoid(v * Twice * (1 + square));
-                    dx[i] = dy[i] * s * (1 + (v * Twice * (1 + (square * 3)) * (1 - s)));
-                    total[i] += dx[i];
-                }
+                var done = Lanes512.AreFast ? Backward<Lanes512>(values, b, dy, dx, total, 0, width) : Backward<Lanes>(values, b, dy, dx, total, 0, width);
+                Backward<OneLane>(values, b, dy, dx, total, done, width);
             }
         });
         return (result, sums);
@@ -68,11 +57,10 @@ internal static unsafe class GeluTanh
 
     private static Tensor Added(Tensor x, Tensor? bias) => bias?.contiguous() ?? zeros(x.size(-1));
 
-    // As many of a row as fill registers; how many they are.
-    private static long Forward<T>(float* x, float* bias, float* y, long width)
+    // From number i of a row on, as many as fill registers; where that ends.
+    private static long Forward<T>(float* x, float* bias, float* y, long i, long width)
         where T : struct, ILanes<T>
     {
-        var i = 0L;
         for (; i <= width - T.Count; i += T.Count)
         {
             var v = T.Load(x + i) + T.Load(bias + i);
@@ -82,10 +70,9 @@ internal static unsafe class GeluTanh
         return i;
     }
 
-    private static long Backward<T>(float* x, float* bias, float* dy, float* dx, float* total, long width)
+    private static long Backward<T>(float* x, float* bias, float* dy, float* dx, float* total, long i, long width)
         where T : struct, ILanes<T>
     {
-        var i = 0L;
         for (; i <= width - T.Count; i += T.Count)
         {
             var v = T.Load(x + i) + T.Load(bias + i);

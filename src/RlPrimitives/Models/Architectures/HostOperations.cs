@@ -86,9 +86,6 @@ internal static unsafe class HostOperations
     public static T Sigmoid<T>(T x)
         where T : struct, ILanes<T> => T.Spread(1) / (T.Spread(1) + Exp(T.Spread(0) - x));
 
-    /// <inheritdoc cref="Sigmoid{T}(T)"/>
-    public static float Sigmoid(float x) => 1 / (1 + MathF.Exp(-x));
-
     private static void Pieces(long rows, long atOnce, Action<int, long, long> body)
     {
         var pieces = (int)((rows + atOnce - 1) / atOnce);
