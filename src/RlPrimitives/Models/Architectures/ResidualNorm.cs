@@ -54,7 +54,7 @@ internal static unsafe class ResidualNorm
     private static (Tensor Sum, Tensor? Normed, Moments Moments) Forward(ResidualStream stream, Tensor? weight, Tensor? bias, double epsilon)
     {
         var width = (int)stream.X.size(-1);
-        using Tensor x = stream.X.contiguous(), none = zeros(width);
+        using var x = stream.X.contiguous();
         using var delta = stream.Delta?.contiguous();
         var sum = delta is null ? stream.X : empty_like(x);
         var normed = weight is null ? null : empty_like(x);
@@ -62,10 +62,10 @@ internal static unsafe class ResidualNorm
         var moments = new Moments(new float[rows], new float[rows]);
         var pointers = new Inputs
         {
-            X = HostOperations.DataOf(x), Delta = AddressOf(delta, null), DeltaBias = AddressOf(stream.Bias, none), Weight = AddressOf(weight, null),
-            Bias = AddressOf(bias, none), Width = width, Centred = bias is not null, Epsilon = epsilon,
+            X = HostOperations.DataOf(x), Delta = AddressOf(delta), DeltaBias = AddressOf(stream.Bias), Weight = AddressOf(weight),
+            Bias = AddressOf(bias), Width = width, Centred = bias is not null, Epsilon = epsilon,
         };
-        float* s = delta is null ? pointers.X : HostOperations.DataOf(sum), y = AddressOf(normed, null);
+        float* s = delta is null ? pointers.X : HostOperations.DataOf(sum), y = AddressOf(normed);
         HostOperations.Rows(rows, width, (start, end) =>
         {
             for (var row = start; row < end; row++)
@@ -115,11 +115,11 @@ internal static unsafe class ResidualNorm
     private static (Tensor Input, Tensor Sums) Backward(Tensor sum, Tensor weight, bool centred, Moments moments, Tensor byNormed, Tensor? bySum)
     {
         var width = (int)weight.size(0);
-        using Tensor s = sum.contiguous(), dy = byNormed.contiguous(), none = zeros(width);
+        using Tensor s = sum.contiguous(), dy = byNormed.contiguous();
         using var ds = bySum?.contiguous();
         var byInput = empty_like(s);
         float* from = HostOperations.DataOf(s), w = HostOperations.DataOf(weight), by = HostOperations.DataOf(dy), to = HostOperations.DataOf(byInput);
-        float* other = AddressOf(ds, none);
+        var other = AddressOf(ds);
         var sums = HostOperations.SumRows(s.numel() / width, 3 * width, (total, start, end) =>
         {
             for (var row = start; row < end; row++)
@@ -127,7 +127,7 @@ internal static unsafe class ResidualNorm
                 var at = row * width;
                 var place = new Gradients
                 {
-                    Sum = from + at, ByNormed = by + at, BySum = ds is null ? other : other + at, Weight = w, ByInput = to + at, Totals = total, Width = width,
+                    Sum = from + at, ByNormed = by + at, BySum = other is null ? null : other + at, Weight = w, ByInput = to + at, Totals = total, Width = width,
                     Mean = moments.Means[row], Scale = moments.Scales[row],
                 };
                 if (Lanes512.AreFast)
@@ -159,7 +159,7 @@ internal static unsafe class ResidualNorm
     {
         for (; i <= width - T.Count; i += T.Count)
         {
-            (T.Load(x + i) + (T.Load(delta + i) + T.Load(bias + i))).Store(sum + i);
+            (T.Load(x + i) + (bias is null ? T.Load(delta + i) : T.Load(delta + i) + T.Load(bias + i))).Store(sum + i);
         }
     }
 
@@ -195,7 +195,7 @@ internal static unsafe class ResidualNorm
         T middle = T.Spread(mean), scales = T.Spread(scale);
         for (; i <= width - T.Count; i += T.Count)
         {
-            T.MultiplyAdd((T.Load(x + i) - middle) * scales, T.Load(weight + i), T.Load(bias + i)).Store(y + i);
+            T.MultiplyAdd((T.Load(x + i) - middle) * scales, T.Load(weight + i), bias is null ? default : T.Load(bias + i)).Store(y + i);
         }
     }
 
@@ -225,14 +225,18 @@ internal static unsafe class ResidualNorm
             T.MultiplyAdd(dy, n, T.Load(byWeight + i)).Store(byWeight + i);
             (T.Load(byBias + i) + dy).Store(byBias + i);
             var g = T.MultiplyAdd(n, slopes, (dy * T.Load(row.Weight + i)) + means);
-            var ds = (g * scales) + T.Load(row.BySum + i); // rounded twice, as where two operations do it
+            var ds = g * scales;
+            if (row.BySum is not null)
+            {
+                ds += T.Load(row.BySum + i); // rounded twice, as where two operations do it
+            }
+
             ds.Store(row.ByInput + i);
             (T.Load(byDeltaBias + i) + ds).Store(byDeltaBias + i);
         }
     }
 
-    private static float* AddressOf(Tensor? tensor, Tensor? otherwise) =>
-        tensor is not null ? HostOperations.DataOf(tensor) : otherwise is null ? null : HostOperations.DataOf(otherwise);
+    private static float* AddressOf(Tensor? tensor) => tensor is null ? null : HostOperations.DataOf(tensor);
 
     /// <summary>μ (0 for RMSNorm) and r of each row.</summary>
     private sealed record Moments(float[] Means, float[] Scales);
