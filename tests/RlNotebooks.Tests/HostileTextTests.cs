@@ -86,7 +86,23 @@ public sealed class HostileTextTests : IDisposable
         }
         finally
         {
-            Directory.Delete(profile, recursive: true);
+            Delete(profile);
+        }
+    }
+
+    // Processes of the browser may outlive it by a moment, and write into its profile still.
+    private static void Delete(string profile)
+    {
+        for (var attempt = 0; attempt < 20 && Directory.Exists(profile); attempt++)
+        {
+            try
+            {
+                Directory.Delete(profile, recursive: true);
+            }
+            catch (IOException)
+            {
+                Thread.Sleep(250);
+            }
         }
     }
 }
