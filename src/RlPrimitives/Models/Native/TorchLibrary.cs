@@ -50,7 +50,6 @@ public static class TorchLibrary
                 return;
             }
 
-            HostAllocator.KeepFreedMemory();
             Load();
             done = true;
         }
