@@ -215,27 +215,10 @@ internal sealed class RmsNorm : nn.Module
     public Tensor Forward(Tensor x) => Normed(new ResidualStream(x));
 
     /// <summary>The sum and its norm, […, D].</summary>
-    public (Tensor Sum, Tensor Normed) Forward(ResidualStream stream)
-    {
-        if (HostOperations.Fits(stream.X))
-        {
-            return ResidualNorm.Apply(stream, weight, null, epsilon);
-        }
-
-        var x = stream.Sum();
-        return (x, Composed(x));
-    }
+    public (Tensor Sum, Tensor Normed) Forward(ResidualStream stream) => ResidualNorm.Apply(stream, weight, null, epsilon);
 
     /// <summary>The norm alone, […, D].</summary>
-    public Tensor Normed(ResidualStream stream) =>
-        HostOperations.Fits(stream.X) ? ResidualNorm.Normed(stream, weight, null, epsilon) : Composed(stream.Sum());
-
-    private Tensor Composed(Tensor x)
-    {
-        var x32 = x.dtype == ScalarType.Float32 ? x : x.to(ScalarType.Float32);
-        var scale = x32.Squared().mean([-1], keepdim: true).Plus(epsilon).rsqrt();  // […, 1]
-        return x32.mul(scale).to(x.dtype).mul(weight);
-    }
+    public Tensor Normed(ResidualStream stream) => ResidualNorm.Normed(stream, weight, null, epsilon);
 }
 
 /// <summary>Weight and bias of a LayerNorm over the last dimension (Ba et al. 2016, arXiv:1607.06450).</summary>
@@ -243,7 +226,6 @@ internal sealed class LayerNormWeights : nn.Module
 {
     public readonly Parameter weight;
     public readonly Parameter bias;
-    private readonly long[] shape;
     private readonly double epsilon;
 
     public LayerNormWeights(int features, double epsilon)
@@ -251,28 +233,15 @@ internal sealed class LayerNormWeights : nn.Module
     {
         weight = Weights.Empty(features);
         bias = Weights.Empty(features);
-        shape = [features];
         this.epsilon = epsilon;
         RegisterComponents();
     }
 
     /// <summary>The sum and its norm, […, D].</summary>
-    public (Tensor Sum, Tensor Normed) Forward(ResidualStream stream)
-    {
-        if (HostOperations.Fits(stream.X))
-        {
-            return ResidualNorm.Apply(stream, weight, bias, epsilon);
-        }
-
-        var x = stream.Sum();
-        return (x, Composed(x));
-    }
+    public (Tensor Sum, Tensor Normed) Forward(ResidualStream stream) => ResidualNorm.Apply(stream, weight, bias, epsilon);
 
     /// <summary>The norm alone, […, D].</summary>
-    public Tensor Normed(ResidualStream stream) =>
-        HostOperations.Fits(stream.X) ? ResidualNorm.Normed(stream, weight, bias, epsilon) : Composed(stream.Sum());
-
-    private Tensor Composed(Tensor x) => nn.functional.layer_norm(x, shape, weight, bias, epsilon);
+    public Tensor Normed(ResidualStream stream) => ResidualNorm.Normed(stream, weight, bias, epsilon);
 }
 
 /// <summary>A table of vectors, weight [rows, D].</summary>

@@ -6,7 +6,7 @@ using Tensor = TorchSharp.torch.Tensor;
 
 namespace RlPrimitives.Models.Architectures;
 
-/// <summary>A residual sum and its norm for float32 on the processor, in one pass over memory forward and one backward.</summary>
+/// <summary>A residual sum and its norm; for float32 on the processor in one pass over memory forward and one backward.</summary>
 /// <remarks>
 /// s = x + (delta + bias) and y = (s − μ)·r·w + b of each row, with r = 1/√(mean((s − μ)²) + ε): LayerNorm (Ba et al. 2016, arXiv:1607.06450), and with μ = 0
 /// RMSNorm (Zhang and Sennrich 2019, arXiv:1910.07467). libtorch reads and writes everything anew for the bias, the sum, the norm, and each of their gradients.
@@ -20,6 +20,12 @@ internal static unsafe class ResidualNorm
     /// <param name="epsilon">ε</param>
     public static (Tensor Sum, Tensor Normed) Apply(ResidualStream stream, Tensor weight, Tensor? bias, double epsilon)
     {
+        if (!HostOperations.Fits(stream.X))
+        {
+            var x = stream.Sum();
+            return (x, Composed(x, weight, bias, epsilon));
+        }
+
         if (NeedsGradients(stream, weight) && stream.Delta is not null)
         {
             var results = Function.apply(stream.X, stream.Delta, stream.Bias!, weight, bias!, epsilon, true);
@@ -37,8 +43,9 @@ internal static unsafe class ResidualNorm
 
     /// <summary>The norm alone, for who has no use for the sum; […, D].</summary>
     /// <inheritdoc cref="Apply"/>
-    public static Tensor Normed(ResidualStream stream, Tensor weight, Tensor? bias, double epsilon) => NeedsGradients(stream, weight)
-        ? Function.First(stream.X, stream.Delta, stream.Bias, weight, bias, epsilon, false)
+    public static Tensor Normed(ResidualStream stream, Tensor weight, Tensor? bias, double epsilon) =>
+        !HostOperations.Fits(stream.X) ? Composed(stream.Sum(), weight, bias, epsilon)
+        : NeedsGradients(stream, weight) ? Function.First(stream.X, stream.Delta, stream.Bias, weight, bias, epsilon, false)
         : Forward(stream, weight, bias, epsilon).Normed!;
 
     /// <summary>The sum alone; […, D].</summary>
@@ -46,6 +53,19 @@ internal static unsafe class ResidualNorm
     {
         var (x, delta, bias) = stream;
         return HostOperations.Fits(x) ? Function.First(x, delta, bias, null, null, 0.0, true) : x.Plus(bias is null ? delta! : delta!.Plus(bias));
+    }
+
+    // Of libtorch's operations, RMSNorm in float32.
+    private static Tensor Composed(Tensor x, Tensor weight, Tensor? bias, double epsilon)
+    {
+        if (bias is not null)
+        {
+            return nn.functional.layer_norm(x, weight.shape, weight, bias, epsilon);
+        }
+
+        var x32 = x.dtype == ScalarType.Float32 ? x : x.to(ScalarType.Float32);
+        var scale = x32.Squared().mean([-1], keepdim: true).Plus(epsilon).rsqrt();  // […, 1]
+        return x32.mul(scale).to(x.dtype).mul(weight);
     }
 
     private static bool NeedsGradients(ResidualStream stream, Tensor weight) =>
